@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * The per-CPU area, and asking other CPUs to run something.
+ */
+#pragma once
+
+#include <cadre/cpu.h>
+#include <arch/arch.h>
+
+struct task;
+struct contain_frame;
+
+struct cpu {
+	struct cpu *self;            /* [const] the first word, so that one load finds it */
+	u32 id;                      /* [const] */
+	u32 preempt_off;             /* [self] depth: spin locks, RCU sections, preempt_disable; a task is preemptible at 0 */
+	u32 irq_depth;               /* [self] nesting of interrupt handlers; at most 1 but for NMI */
+	u32 raw_depth;               /* [self] raw locks of the framework held: a fault here is the framework's and fatal */
+	u32 resched;                 /* [atomic] the scheduler is wanted */
+	u32 online;                  /* [atomic] */
+	struct task *current;        /* [self] the running task */
+	struct task *idle;           /* [const] */
+	struct contain_frame *contain_irq; /* [self] where a trap in an interrupt handler goes */
+	u64 rcu_seen;                /* [atomic] the last grace period this CPU was quiet in */
+	void *local;                 /* [const] services' and framework's per-CPU data (section cpu_local) */
+	struct vm_space *space;      /* [self] whose page table is loaded, with a framework reference (lazy: kernel tasks keep it) */
+	struct arch_cpu arch;        /* [self] */
+	u64 reserved[16];
+};
+
+extern struct cpu *cpu_table[CPU_MAX];   /* [const] after boot; null: no such CPU */
+extern u32 cpu_online_count;             /* [const] after boot */
+
+/** Allocates a CPU's area and its copy of the cpu_local section. Boot CPU's is static, for use before memory is up. */
+struct cpu *cpu_area_create(u32 id);
+/** Runs fn(arg) on each CPU of the set with interrupts off, this one included; returns when all have. Interrupts must be on or this CPU alone in the set, unless no other CPU can wait for this one. */
+void cpu_call(struct cpu_set set, void (*fn)(void *), void *arg);
+/** The set of all CPUs online. */
+struct cpu_set cpu_online_set(void);

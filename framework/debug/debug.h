@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * The framework's own assertions, panic, and how a trap of a service is contained.
+ *
+ * Two kinds of failure, never mixed: `fw_assert` and `panic` say that the framework is wrong, and stop the machine with a report; `misuse`
+ * says that a service broke a call's contract (or trapped), and stops that service. A framework function calls `misuse` before it
+ * has changed anything and with no raw lock held.
+ */
+#pragma once
+
+#include <cadre/contain.h>
+#include <cadre/log.h>
+#include <arch/arch.h>
+
+struct lock_list;
+
+/** A place that a trap returns to. Lives on the stack of the code that set it; chained per task and per interrupt. */
+struct contain_frame {
+	struct arch_recovery place;
+	struct contain_frame *outer;
+	u32 preempt_off;      /* depths to go back to */
+	u32 nlocks;           /* how many of the task's held locks were held then */
+	u32 rcu_depth;
+};
+
+/** 0: go on, and call contain_end at the end; 1: something trapped inside, everything it held is released, the frame is gone already. */
+#define contain_begin(frame) (contain_push(frame), arch_recovery_set(&(frame)->place))
+void contain_push(struct contain_frame *frame);
+void contain_end(struct contain_frame *frame);
+
+/** Stops the calling service: `what` is a literal. Fatal with a raw lock held. */
+[[noreturn]] void misuse_at(const char *what, const char *file, u32 line, u64 pc, u64 fp);
+#define misuse(what) misuse_at("" what "", __FILE__, __LINE__, (u64)__builtin_return_address(0), (u64)__builtin_frame_address(0))
+
+/** A trap taken by the processor in kernel mode (arch calls this): contains it or panics. Does not return. `pc`, `fp`, `sp` are the interrupted ones. */
+struct kernel_trap {
+	const char *what;     /* "array index out of bounds", "page fault", … */
+	u64 pc, fp, sp, address, error;
+	bool from_service_fault;  /* a fault on an address that services can present: guard at 0, heap windows, stack guard */
+	const u64 *regs;      /* for the report: see arch */
+	u32 nregs;
+	const char *const *reg_names;
+};
+[[noreturn]] void trap_in_kernel(const struct kernel_trap *trap);
+
+[[noreturn]] void panic_at(const char *file, u32 line, struct cbytes format, const struct log_arg *args, u32 nargs);
+#define panic(format, ...) panic_at(__FILE__, __LINE__, TEXT(format), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
+#define fw_assert(expression) ((expression) ? (void)0 : panic("framework assertion failed: " #expression))
+
+/** Prints "  function+0x12 (file.c:34)" lines. */
+void backtrace_print(enum log_level level, const u64 *pcs, u32 n);
+/** Name, offset, file and line of a kernel text address; false where the image has no symbols for it. */
+struct symbol { const char *name; u64 offset; const char *file; u32 line; };
+bool symbol_find(u64 pc, struct symbol *out);

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * The kernel log: levelled, typed, usable in every context.
+ *
+ * `log_info("cpu {}: {} MiB at {x}", cpu, mib, addr)`: each `{}` takes the next argument: an integer, a bool, a
+ * `struct cbytes` (text) or an err_t; `{x}` prints an integer in hexadecimal with 0x, `{c}` as a character. Too few or
+ * too many arguments do not compile; an unknown directive prints as it stands. Lines go to a ring (read by
+ * `log_read`) and, from the console level up, to the console.
+ */
+#pragma once
+
+#include <cadre/err.h>
+#include <cadre/slice.h>
+
+enum log_level : u8 { LOG_ERROR = 3, LOG_WARN = 4, LOG_INFO = 6, LOG_DEBUG = 7 }; /* syslog(2) */
+
+/** One argument of a log line. Made by the macros below, never by hand. */
+struct SCOPED_TYPE log_arg {
+	PRIVATE enum log_arg_kind : u8 { LOG_ARG_UNSIGNED, LOG_ARG_SIGNED, LOG_ARG_BOOL, LOG_ARG_TEXT } kind;
+	PRIVATE u64 value;
+	PRIVATE const u8 *text;
+};
+
+static inline struct log_arg log_arg_unsigned(u64 v) { return (struct log_arg){ LOG_ARG_UNSIGNED, v, nullptr }; }
+static inline struct log_arg log_arg_signed(i64 v) { return (struct log_arg){ LOG_ARG_SIGNED, (u64)v, nullptr }; }
+static inline struct log_arg log_arg_bool(bool v) { return (struct log_arg){ LOG_ARG_BOOL, v, nullptr }; }
+static inline struct log_arg log_arg_text(struct cbytes v) { return (struct log_arg){ LOG_ARG_TEXT, v.len, v.ptr }; }
+static inline struct log_arg log_arg_bytes(struct bytes v) { return (struct log_arg){ LOG_ARG_TEXT, v.len, v.ptr }; }
+
+#define LOG_ARG_(x) _Generic((x),                                                                                       \
+	u8: log_arg_unsigned, u16: log_arg_unsigned, u32: log_arg_unsigned, u64: log_arg_unsigned,                      \
+	unsigned long long: log_arg_unsigned, char: log_arg_signed, i8: log_arg_signed, i16: log_arg_signed,            \
+	int: log_arg_signed, i64: log_arg_signed, long long: log_arg_signed, bool: log_arg_bool,                        \
+	struct cbytes: log_arg_text, struct bytes: log_arg_bytes)(x),
+
+#define LOG_EXPAND_(...) __VA_ARGS__
+#define LOG_ARGS_0_()
+#define LOG_ARGS_1_(a)                      LOG_ARG_(a)
+#define LOG_ARGS_2_(a, b)                   LOG_ARG_(a) LOG_ARG_(b)
+#define LOG_ARGS_3_(a, b, c)                LOG_ARGS_2_(a, b) LOG_ARG_(c)
+#define LOG_ARGS_4_(a, b, c, d)             LOG_ARGS_3_(a, b, c) LOG_ARG_(d)
+#define LOG_ARGS_5_(a, b, c, d, e)          LOG_ARGS_4_(a, b, c, d) LOG_ARG_(e)
+#define LOG_ARGS_6_(a, b, c, d, e, f)       LOG_ARGS_5_(a, b, c, d, e) LOG_ARG_(f)
+#define LOG_ARGS_7_(a, b, c, d, e, f, g)    LOG_ARGS_6_(a, b, c, d, e, f) LOG_ARG_(g)
+#define LOG_ARGS_8_(a, b, c, d, e, f, g, h) LOG_ARGS_7_(a, b, c, d, e, f, g) LOG_ARG_(h)
+#define LOG_COUNT_(_0, _1, _2, _3, _4, _5, _6, _7, _8, n, ...) n
+#define LOG_CAT_(a, b)  a##b
+#define LOG_CAT2_(a, b) LOG_CAT_(a, b)
+#define LOG_NARGS_(...) LOG_COUNT_(_ __VA_OPT__(, ) __VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+/* The array has one unused element so that it is never empty. */
+#define LOG_ARRAY_(...) ((const struct log_arg[]){ LOG_CAT2_(LOG_ARGS_, LOG_CAT2_(LOG_NARGS_(__VA_ARGS__), _))(__VA_ARGS__){ } })
+
+/** Writes one line. `format` is a literal; see the head of this file. => never sleeps, never fails; long lines are cut. */
+PRIVATE void log_print(enum log_level level, struct cbytes format, const struct log_arg *scoped args, u32 nargs);
+
+#define log_error(format, ...) log_print(LOG_ERROR, TEXT(format), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
+#define log_warn(format, ...)  log_print(LOG_WARN, TEXT(format), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
+#define log_info(format, ...)  log_print(LOG_INFO, TEXT(format), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
+#define log_debug(format, ...) log_print(LOG_DEBUG, TEXT(format), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
+
+/** Formats into dst as a log line would; returns the length of the whole text, of which dst has what fits. */
+PRIVATE size_t format_print(struct bytes dst, struct cbytes format, const struct log_arg *scoped args, u32 nargs);
+#define format_text(dst, format, ...) format_print((dst), TEXT(format), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
+
+/**
+ * Copies log text from position *pos on (0 is the oldest) into dst, moves *pos past it, and returns the length; 0 at the
+ * end. A position that has been overwritten moves to the oldest text still there.
+ */
+size_t log_read(u64 *scoped pos, struct bytes dst);
+
+/** Lines at this level or more urgent also go to the console. */
+void log_console_level(enum log_level level);
+
+/** Writes bytes to the console as they are: the user's channel, not the log. => may spin while the device drains. */
+void console_write(struct cbytes text);
+/** Takes one byte that the console has received. => false where there is none. */
+bool console_read(u8 *scoped out);
+
+/** Stops the calling service: it has found its own state to be impossible. Contained; see <cadre/contain.h>. */
+PRIVATE NORETURN void assert_trap(struct cbytes expression, struct cbytes file, u32 line);
+#define assert(expression)                                                                                             \
+	((expression) ? (void)0 : assert_trap(TEXT(#expression), TEXT(__FILE__), __LINE__))

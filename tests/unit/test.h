@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * Unit tests of the framework: the same files run on the host under sanitizers and inside QEMU.
+ *
+ * A test is a function named as a sentence, in `framework/<module>/test/<noun>_test.c`; it is found by its place in a section.
+ * It runs in a task, preemptible, on all CPUs that there are. Tests are framework code: all of C.
+ */
+#pragma once
+
+#include <cadre/log.h>
+#include <debug/debug.h>
+
+struct test {
+	const char *name;
+	const char *file;
+	void (*run)(void);
+};
+
+#define TEST(test_name)                                                                                                \
+	static void test_name(void);                                                                                   \
+	static const struct test test_entry_##test_name __attribute__((section("tests"), used)) = { #test_name, __FILE__, test_name }; \
+	static void test_name(void)
+
+/** Records a failure of the running test, which goes on. */
+void test_fail(const char *file, u32 line, const char *what, u64 left, u64 right);
+/** Ends the running test as skipped: `why` it cannot run on this machine. Return after it. */
+void test_skip(const char *why);
+
+#define EXPECT(condition) ((condition) ? (void)0 : test_fail(__FILE__, __LINE__, #condition, 0, 0))
+#define EXPECT_EQ(left, right)                                                                                         \
+	do {                                                                                                           \
+		u64 left_ = (u64)(left), right_ = (u64)(right);                                                        \
+		if (left_ != right_)                                                                                   \
+			test_fail(__FILE__, __LINE__, #left " == " #right, left_, right_);                             \
+	} while (0)
+/** The statement must trap: contained, so the test goes on behind it. */
+#define EXPECT_TRAP(...)                                                                                               \
+	do {                                                                                                           \
+		struct contain_frame trap_frame_;                                                                      \
+		if (contain_begin(&trap_frame_) == 0) {                                                                \
+			__VA_ARGS__;                                                                                   \
+			contain_end(&trap_frame_);                                                                     \
+			test_fail(__FILE__, __LINE__, "did not trap: " #__VA_ARGS__, 0, 0);                            \
+		}                                                                                                      \
+	} while (0)
