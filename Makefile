@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MPL-2.0
+# Builds Cadre. `make` the kernel, `make help` the rest. Everything made lies under build/.
+
+LLVM    ?= /usr/lib/llvm-22/bin
+CC      := $(LLVM)/clang
+LD      := $(LLVM)/ld.lld
+ARCH    ?= x86_64
+TARGET  ?= $(ARCH)          # x86_64, or hosted-plain, hosted-asan, hosted-tsan
+TARGET  := $(strip $(TARGET))
+OUT     := build/$(TARGET)
+SAFEC   := build/tools/safec
+
+# --- options -------------------------------------------------------------------------------------
+WARN := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wno-unused-function \
+        -Wthread-safety -Wthread-safety-beta
+# What C leaves undefined gets a meaning, or traps. The services' part of this list belongs to the language: `safec --check-flags` refuses
+# a service's compile line that lacks one of them (docs/safe-c.md).
+DEFINED := -fno-strict-aliasing -fno-delete-null-pointer-checks -fno-finite-loops -fstrict-flex-arrays=3 \
+           -ftrivial-auto-var-init=zero -fwrapv
+TRAPS   := array-bounds,shift,integer-divide-by-zero,bool,return,unreachable
+COMMON  := -std=gnu23 -O2 -g -ffreestanding -nostdinc -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer \
+           $(WARN) $(DEFINED) -fsanitize=$(TRAPS) -fsanitize-trap=all
+
+ifeq ($(TARGET),x86_64)
+MACHINE  := --target=x86_64-unknown-linux-gnu -mcmodel=kernel -fno-pic -fno-asynchronous-unwind-tables -mno-red-zone -mgeneral-regs-only \
+            -fsanitize=kcfi -ffunction-sections
+ARCHDIR  := framework/arch/x86_64
+else
+HOSTED   := hosted
+MACHINE  := -fno-pic -fno-pie -fno-builtin
+ARCHDIR  := framework/arch/hosted
+SANITIZE_hosted-plain :=
+SANITIZE_hosted-asan  := -fsanitize=address,undefined -fno-sanitize=function,alignment,pointer-overflow,null,object-size,nonnull-attribute
+SANITIZE_hosted-tsan  := -fsanitize=thread
+SANITIZE_hosted-cov   := -fprofile-instr-generate -fcoverage-mapping
+SANITIZE := $(SANITIZE_$(TARGET))
+MACHINE  += $(SANITIZE)
+endif
+
+INCLUDE    := -I$(CURDIR)/framework/include
+FRAMEWORK  := $(COMMON) $(MACHINE) $(INCLUDE) -Iframework -I$(ARCHDIR) -Itests/unit
+# A service: every option of the language, the stack frame bounded, signed overflow a trap.
+SAFE       := $(filter-out -fwrapv,$(COMMON)) $(MACHINE) -fsanitize=signed-integer-overflow \
+              -fsanitize-trap=signed-integer-overflow -fstack-clash-protection -Wframe-larger-than=2048 $(INCLUDE)
+
+# --- sources -------------------------------------------------------------------------------------
+MODULES := boot cpu mm object task sync irq time user io dma debug
+FW_SRC  := $(wildcard $(MODULES:%=framework/%/*.c) $(ARCHDIR)/*.c $(ARCHDIR)/*.S)
+FW_TEST := $(wildcard $(MODULES:%=framework/%/test/*_test.c) $(ARCHDIR)/test/*_test.c $(ARCHDIR)/test/*.S) tests/unit/main.c
+POLICY  := $(wildcard services/policy/*.c)
+SERVICE := $(filter-out $(POLICY),$(wildcard services/*/*.c))
+TRAPPER := $(wildcard tests/services/*.c)
+HELLO   := $(wildcard examples/hello-kernel/*.c)
+
+obj = $(patsubst %,$(OUT)/%.o,$(basename $(1)))
+FW_OBJ := $(call obj,$(FW_SRC))
+
+ifdef HOSTED
+IMAGES := $(OUT)/unit-tests
+else
+IMAGES := $(OUT)/cadre.elf $(OUT)/test.elf $(OUT)/hello-kernel.elf $(OUT)/hello.bin
+endif
+
+.PHONY: all test run bench tcb flags clean help safec explore
+.SECONDARY:
+all: $(IMAGES)
+
+help:
+	@echo 'make          build the kernel, the test kernel and hello-kernel (build/x86_64/*.elf)'
+	@echo 'make test     all tests, as ./cadre test'
+	@echo 'make run      boot, as ./cadre run'
+	@echo 'make tcb      size of the trusted half'
+	@echo 'make flags    the options that services are compiled with'
+	@echo 'make safec    the Safe C checker, build/tools/safec'
+	@echo 'make clean    remove build/'
+
+include $(wildcard tools/*/module.mk)
+
+test run bench:
+	./cadre $@
+
+# --- compiling -----------------------------------------------------------------------------------
+$(OUT)/framework/%.o: framework/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(FRAMEWORK) -MMD -MP -c -o $@ $<
+
+$(OUT)/framework/%.o: framework/%.S Makefile
+	@mkdir -p $(@D)
+	$(CC) $(MACHINE) -g -Iframework -I$(ARCHDIR) -MMD -MP -c -o $@ $<
+
+$(OUT)/tests/unit/%.o: tests/unit/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(FRAMEWORK) -MMD -MP -c -o $@ $<
+
+# A service is checked, its options are checked, then it is compiled: one rule, so that none of the three can be left out.
+define SERVICE_RULE
+$(OUT)/$(1)/%.o: $(1)/%.c $(SAFEC) Makefile
+	@mkdir -p $$(@D)
+	$(SAFEC) --check-flags -- $(SAFE)
+	$(SAFEC) -o $$(@:.o=.safec) $$< -- $(SAFE) $(2)
+	$(CC) $(SAFE) $(2) -MMD -MP -c -o $$@ $$<
+endef
+# Modules that a service may include headers of: services/<module>/deps, one name a line; itself always.
+deps_of = $(addprefix -Iservices/,$(notdir $(1)) $(shell cat $(1)/deps 2>/dev/null))
+$(foreach dir,$(patsubst %/,%,$(sort $(dir $(POLICY) $(SERVICE)))),$(eval $(call SERVICE_RULE,$(dir),$(call deps_of,$(dir)))))
+$(eval $(call SERVICE_RULE,examples/hello-kernel,))
+$(eval $(call SERVICE_RULE,tests/services,))
+
+# --- linking -------------------------------------------------------------------------------------
+# Linked twice: the second time with the table of symbols and lines made from the first, at the end, where it moves nothing.
+define IMAGE_RULE
+$(OUT)/$(1): $(call obj,$(2) $(3)) $(ARCHDIR)/kernel.lds tools/ksyms/ksyms.py
+	$(SAFEC) --link $(patsubst %,$(OUT)/%.safec,$(basename $(3)))
+	$(LD) --gc-sections -T $(ARCHDIR)/kernel.lds -o $$@.1 $(call obj,$(2) $(3))
+	python3 tools/ksyms/ksyms.py $$@.1 $$@.ksyms.S
+	$(CC) --target=x86_64-unknown-linux-gnu -c -o $$@.ksyms.o $$@.ksyms.S
+	$(LD) --gc-sections -T $(ARCHDIR)/kernel.lds -o $$@ $(call obj,$(2) $(3)) $$@.ksyms.o
+endef
+$(eval $(call IMAGE_RULE,cadre.elf,$(FW_SRC),$(POLICY) $(SERVICE)))
+$(eval $(call IMAGE_RULE,test.elf,$(FW_SRC) $(FW_TEST),$(POLICY) $(TRAPPER)))
+$(eval $(call IMAGE_RULE,hello-kernel.elf,$(FW_SRC),$(POLICY) $(HELLO)))
+
+# The user program of hello-kernel: a flat binary.
+$(OUT)/hello.bin: examples/hello-kernel/hello.S
+	@mkdir -p $(@D)
+	$(CC) --target=x86_64-unknown-linux-gnu -c -o $(@:.bin=.o) $<
+	$(LLVM)/llvm-objcopy -O binary -j .text $(@:.bin=.o) $@
+
+HOST_OBJ := $(call obj,$(FW_SRC) $(FW_TEST) $(POLICY) $(TRAPPER))
+$(OUT)/unit-tests: $(HOST_OBJ)
+	$(CC) $(SANITIZE) -no-pie -o $@ $^ -lpthread
+
+# --- figures -------------------------------------------------------------------------------------
+tcb:
+	@python3 tools/tcb/tcb.py
+
+flags:
+	@echo $(SAFE)
+
+clean:
+	rm -rf build
+
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)

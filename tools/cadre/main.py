@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MPL-2.0
+"""./cadre: boot, test, measure and debug Cadre. `./cadre COMMAND --help` explains each command."""
+import argparse
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import qemu
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+OUT = ROOT / "build" / "x86_64"
+
+
+def build(*targets, quiet=True):
+    """Runs make; on failure shows its output and exits."""
+    command = ["make", "-C", str(ROOT), "-j", str(os.cpu_count() or 1), *targets]
+    if not (ROOT / "build").exists():
+        print("cadre: first build, about a minute", file=sys.stderr)
+    done = subprocess.run(command, capture_output=quiet, text=True)
+    if done.returncode:
+        sys.stderr.write((done.stdout or "")[-6000:] + (done.stderr or "")[-6000:])
+        sys.exit(f"cadre: the build failed: {' '.join(command)}")
+
+
+def add_machine_options(parser):
+    parser.add_argument("--smp", type=int, default=2, metavar="N", help="CPUs (default: 2)")
+    parser.add_argument("--mem", default="256M", metavar="SIZE", help="memory, as QEMU writes it (default: 256M)")
+    parser.add_argument("--machine", default="q35", choices=("q35", "pc", "microvm"), help="QEMU's machine type")
+    parser.add_argument("--cpu", default="max", help="QEMU's CPU model (default: max)")
+    parser.add_argument("--append", default="", metavar="ARGS", help="more words for the kernel's command line")
+    parser.add_argument("--initrd", metavar="FILE", help="an initial RAM disk to pass on")
+
+
+def machine_of(args, kernel, **more):
+    return qemu.Machine(kernel=str(kernel), smp=args.smp, mem=args.mem, machine=args.machine, cpu=args.cpu,
+                        append=args.append, initrd=args.initrd, **more)
+
+
+def command_run(args):
+    image = {"cadre": "cadre.elf", "hello-kernel": "hello-kernel.elf"}[args.image]
+    build(f"build/x86_64/{image}")
+    log = ROOT / "build" / "run.log"
+    machine = machine_of(args, OUT / image, log=None if args.log == "console" else str(log))
+    if args.gdb:
+        machine.extra = ("-s", "-S")
+        print(f"cadre: waiting for gdb: gdb {OUT / image} -ex 'target remote :1234'", file=sys.stderr)
+    if args.print_command:
+        print(qemu.show(machine))
+        return 0
+    return qemu.interactive(machine, args.timeout)
+
+
+def command_debug(args):
+    if not shutil.which("gdb"):
+        sys.exit("cadre: gdb is not installed: apt-get install gdb")
+    build("build/x86_64/cadre.elf")
+    machine = machine_of(args, OUT / "cadre.elf", extra=("-s", "-S"))
+    process = subprocess.Popen(machine.command(), stdin=subprocess.DEVNULL,
+                               stdout=open(ROOT / "build" / "debug.log", "wb"), stderr=subprocess.STDOUT,
+                               start_new_session=True)
+    try:
+        return subprocess.call(["gdb", str(OUT / "cadre.elf"), "-ex", "target remote :1234"])
+    finally:
+        qemu.stop(process)
+
+
+def command_test(args):
+    import suites
+    return suites.main(args)
+
+
+def command_bench(args):
+    import bench
+    return bench.main(args)
+
+
+def main():
+    os.chdir(ROOT)
+    parser = argparse.ArgumentParser(prog="./cadre", description="Boot, test, measure and debug Cadre.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="boot it in QEMU")
+    add_machine_options(run)
+    run.add_argument("--image", default="cadre", choices=("cadre", "hello-kernel"), help="which kernel (default: cadre)")
+    run.add_argument("--log", default="file", choices=("file", "console"),
+                     help="where the kernel log goes: build/run.log (default) or among the console's output")
+    run.add_argument("--timeout", type=float, metavar="S", help="end it after S seconds, with status 124")
+    run.add_argument("--gdb", action="store_true", help="wait for gdb on port 1234 before the first instruction")
+    run.add_argument("--print-command", action="store_true", help="show QEMU's command line instead")
+    run.set_defaults(call=command_run)
+
+    test = commands.add_parser("test", help="run all tests; ends in `N passed, N failed`")
+    test.add_argument("--quick", action="store_true", help="only what takes below two minutes")
+    test.add_argument("--filter", default="", metavar="TEXT", help="only suites whose name has TEXT in it")
+    test.add_argument("--list", action="store_true", help="name the suites")
+    test.set_defaults(call=command_test)
+
+    bench = commands.add_parser("bench", help="boot time, image size and memory beside Debian's Linux kernel")
+    bench.add_argument("--pairs", type=int, default=5, metavar="N", help="pairs of boots to time (default: 5)")
+    bench.add_argument("--json", metavar="FILE", help="also write the rows to FILE")
+    bench.set_defaults(call=command_bench)
+
+    debug = commands.add_parser("debug", help="boot it stopped, with gdb on it")
+    add_machine_options(debug)
+    debug.set_defaults(call=command_debug)
+
+    args = parser.parse_args()
+    return args.call(args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

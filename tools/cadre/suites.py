@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MPL-2.0
+"""The test suites behind `./cadre test`: each prints its progress and yields (name, passed, detail) rows."""
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+import qemu
+from main import OUT, ROOT, build
+
+COUNT = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
+
+
+class Tally:
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def add(self, passed, failed=0):
+        self.passed += passed
+        self.failed += failed
+
+    def case(self, name, good, detail=""):
+        self.add(int(bool(good)), int(not good))
+        if not good:
+            print(f"FAIL {name}: {detail}")
+        return good
+
+
+def counted(tally, name, lines, status, repeat):
+    """Takes a runner's own count from its last lines; shows its failures and what to type to see them again."""
+    count = next((m for m in map(COUNT.match, reversed(lines)) if m), None)
+    for line in lines:
+        if line.startswith(("FAIL", "leak")) or "panic" in line:
+            print(f"  {name}: {line}")
+    if count is None or status not in (0, 1) or (status == 1 and count[2] == "0"):
+        tally.add(int(count[1]) if count else 0, (int(count[2]) if count else 0) + 1)
+        why = "ran into its timeout" if status is None else f"ended with status {status}"
+        print(f"FAIL {name}: {why}; the last lines:", *lines[-25:], f"  again: {repeat}", sep="\n    ")
+        return
+    tally.add(int(count[1]), int(count[2]))
+    if int(count[2]):
+        print(f"  again: {repeat}")
+
+
+def run(tally, name, command, timeout):
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout, cwd=ROOT)
+        lines, status = (done.stdout + done.stderr).splitlines(), done.returncode
+    except subprocess.TimeoutExpired as late:
+        lines, status = (late.stdout or b"").decode(errors="replace").splitlines(), None
+    counted(tally, name, lines, status, " ".join(command))
+
+
+def suite_tree(tally):
+    """Rules of the tree itself: licence lines, headers that stand alone, the trusted half's budget."""
+    files = subprocess.run(["git", "ls-files"], capture_output=True, text=True, cwd=ROOT).stdout.split()
+    bare = [f for f in files if f.endswith((".c", ".h", ".S", ".py", ".lds", ".mk")) and "tests/safec/" not in f
+            and "SPDX-License-Identifier: MPL-2.0" not in (ROOT / f).read_text(errors="replace")[:400]]
+    tally.case("every_source_file_names_its_licence", not bare, ", ".join(bare))
+    flags = subprocess.run(["make", "-s", "flags"], capture_output=True, text=True, cwd=ROOT).stdout.split()
+    for header in sorted((ROOT / "framework/include/cadre").glob("*.h")):
+        done = subprocess.run(["/usr/lib/llvm-22/bin/clang", *flags, "-Wno-pragma-once-outside-header", "-fsyntax-only",
+                               "-x", "c", str(header)], capture_output=True, text=True)
+        tally.case(f"{header.name}_compiles_alone", done.returncode == 0, done.stderr[:500])
+    done = subprocess.run([sys.executable, "tools/tcb/tcb.py", "--check"], capture_output=True, text=True, cwd=ROOT)
+    tally.case("trusted_half_is_within_its_budget", done.returncode == 0, done.stdout[-200:])
+
+
+def suite_build(tally):
+    """The build refuses a service that is unsafe, and a compile line that lacks an option of the language."""
+    build("safec")
+    flags = subprocess.run(["make", "-s", "flags"], capture_output=True, text=True, cwd=ROOT).stdout.split()
+    safec = str(ROOT / "build/tools/safec")
+    check = lambda words: subprocess.run([safec, "--check-flags", "--", *words], capture_output=True).returncode
+    tally.case("the_builds_own_options_are_complete", check(flags) == 0)
+    needed = [f for f in flags if f.startswith(("-fsanitize", "-ftrivial", "-fno-strict", "-fno-delete", "-fno-finite",
+                                                "-fstrict-flex", "-fstack-clash", "-Wframe"))]
+    for flag in needed:
+        tally.case(f"without_{flag}_a_service_is_refused", check([f for f in flags if f != flag]) != 0)
+    bad = ROOT / "services/policy/zz_refused.c"
+    bad.write_text("// SPDX-License-Identifier: MPL-2.0\n#include <cadre/types.h>\nu8 *forge(u64 x);\n"
+                   "u8 *forge(u64 x) { return (u8 *)x; }\n")
+    try:
+        done = subprocess.run(["make", "build/x86_64/services/policy/zz_refused.o"], capture_output=True, text=True, cwd=ROOT)
+        tally.case("make_refuses_an_unsafe_service", done.returncode != 0 and "SC-CAST" in done.stdout + done.stderr,
+                   (done.stdout + done.stderr)[-500:])
+    finally:
+        bad.unlink()
+
+
+def suite_safec(tally):
+    """The checker's corpus."""
+    build("safec")
+    run(tally, "safec", [sys.executable, "tests/safec/run.py"], 900)
+
+
+def suite_explore(tally):
+    """Every interleaving of the synchronisation primitives, for small cases."""
+    run(tally, "explore", [sys.executable, "tests/explore/run.py"], 900)
+
+
+def host_suite(kind, cpus):
+    def suite(tally):
+        target = f"hosted-{kind}"
+        build(f"TARGET={target}")
+        for n in cpus:
+            run(tally, f"host-{kind} --cpus {n}", [f"build/{target}/unit-tests", "--cpus", str(n)], 600)
+    suite.__doc__ = f"The framework's unit tests on this host: {kind}."
+    return suite
+
+
+def qemu_suite(machines, timeout=600):
+    def suite(tally):
+        build()
+        for title, options in machines:
+            machine = qemu.Machine(kernel=str(OUT / "test.elf"), **options)
+            status, lines = qemu.capture(machine, timeout)
+            counted(tally, f"qemu {title}", lines, status, qemu.show(machine))
+    suite.__doc__ = "The framework's unit tests inside QEMU: " + ", ".join(title for title, _ in machines) + "."
+    return suite
+
+
+def suite_boot(tally):
+    """hello-kernel on every machine type, CPU model, CPU count and memory size that is supported."""
+    build()
+    cases = [dict(machine=m, cpu=c, smp=n, mem=mem) for m, c, n, mem in (
+        ("q35", "max", 1, "64M"), ("q35", "max", 8, "256M"), ("q35", "qemu64", 2, "256M"), ("q35", "max", 4, "16G"),
+        ("pc", "max", 2, "128M"), ("pc", "qemu64", 1, "64M"), ("pc", "max", 3, "5G"),
+        ("microvm", "max", 1, "64M"), ("microvm", "max", 4, "256M"), ("microvm", "qemu64", 2, "128M"))]
+    for case in cases:
+        machine = qemu.Machine(kernel=str(OUT / "hello-kernel.elf"), log="/dev/null", **case)
+        status, lines = qemu.capture(machine, 120)
+        name = "hello_kernel_on_" + "_".join(str(v) for v in case.values())
+        tally.case(name, status == 0 and lines == ["Hello, world!"], f"status {status}, {lines[-8:]}; {qemu.show(machine)}")
+
+
+SUITES = {
+    "tree": (suite_tree, True),
+    "build": (suite_build, True),
+    "safec": (suite_safec, True),
+    "explore": (suite_explore, False),
+    "host-asan": (host_suite("asan", (1, 4)), True),
+    "host-tsan": (host_suite("tsan", (2, 4)), False),
+    "qemu": (qemu_suite([("1 CPU", dict(smp=1)), ("2 CPUs", dict(smp=2)), ("4 CPUs", dict(smp=4))]), True),
+    "qemu-more": (qemu_suite([("qemu64", dict(smp=2, cpu="qemu64")), ("pc", dict(smp=2, machine="pc")),
+                              ("microvm", dict(smp=2, machine="microvm"))]), False),
+    "boot": (suite_boot, True),
+}
+
+
+def main(args):
+    chosen = {n: s for n, (s, quick) in SUITES.items() if args.filter in n and (quick or not args.quick)}
+    if args.list:
+        for name, suite in chosen.items():
+            print(f"{name:<12}{suite.__doc__}")
+        return 0
+    total = Tally()
+    for name, suite in chosen.items():
+        start, tally = time.monotonic(), Tally()
+        print(f"== {name}: {suite.__doc__}", flush=True)
+        suite(tally)
+        print(f"   {tally.passed} passed, {tally.failed} failed in {time.monotonic() - start:.0f} s", flush=True)
+        total.add(tally.passed, tally.failed)
+    print(f"{total.passed} passed, {total.failed} failed")
+    return int(total.failed > 0 or total.passed == 0)
