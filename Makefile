@@ -115,6 +115,7 @@ $(OUT)/$(1): $(call obj,$(2) $(3)) $(ARCHDIR)/kernel.lds tools/ksyms/ksyms.py
 	python3 tools/ksyms/ksyms.py $$@.1 $$@.ksyms.S
 	$(CC) --target=x86_64-unknown-linux-gnu -c -o $$@.ksyms.o $$@.ksyms.S
 	$(LD) --gc-sections -T $(ARCHDIR)/kernel.lds -o $$@ $(call obj,$(2) $(3)) $$@.ksyms.o
+	$(LLVM)/llvm-strip -o $$@.image $$@
 endef
 $(eval $(call IMAGE_RULE,cadre.elf,$(FW_SRC),$(POLICY) $(SERVICE)))
 $(eval $(call IMAGE_RULE,test.elf,$(FW_SRC) $(FW_TEST),$(POLICY) $(TRAPPER)))

@@ -41,6 +41,9 @@ def machine_of(args, kernel, **more):
 def command_run(args):
     image = {"cadre": "cadre.elf", "hello-kernel": "hello-kernel.elf"}[args.image]
     build(f"build/x86_64/{image}")
+    if args.image == "hello-kernel" and not args.initrd:
+        build("build/x86_64/hello.bin")
+        args.initrd = str(OUT / "hello.bin")
     log = ROOT / "build" / "run.log"
     machine = machine_of(args, OUT / image, log=None if args.log == "console" else str(log))
     if args.gdb:
@@ -83,7 +86,8 @@ def main():
 
     run = commands.add_parser("run", help="boot it in QEMU")
     add_machine_options(run)
-    run.add_argument("--image", default="cadre", choices=("cadre", "hello-kernel"), help="which kernel (default: cadre)")
+    run.add_argument("--image", default="cadre", choices=("cadre", "hello-kernel"), 
+                     help="which kernel (default: cadre)")
     run.add_argument("--log", default="file", choices=("file", "console"),
                      help="where the kernel log goes: build/run.log (default) or among the console's output")
     run.add_argument("--timeout", type=float, metavar="S", help="end it after S seconds, with status 124")

@@ -13,7 +13,7 @@ EXIT_PORT = "isa-debug-exit,iobase=0x501,iosize=2"
 
 @dataclasses.dataclass
 class Machine:
-    """What to boot and on what. `console` is where COM1 goes, `log` where the kernel's log goes (see docs/running.md)."""
+    """What to boot and on what. `console` is where COM1 goes, `log` where the kernel's log goes."""
     kernel: str
     smp: int = 1
     mem: str = "256M"

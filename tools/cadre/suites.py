@@ -82,7 +82,8 @@ def suite_build(tally):
     bad.write_text("// SPDX-License-Identifier: MPL-2.0\n#include <cadre/types.h>\nu8 *forge(u64 x);\n"
                    "u8 *forge(u64 x) { return (u8 *)x; }\n")
     try:
-        done = subprocess.run(["make", "build/x86_64/services/policy/zz_refused.o"], capture_output=True, text=True, cwd=ROOT)
+        done = subprocess.run(["make", "build/x86_64/services/policy/zz_refused.o"], capture_output=True, text=True,
+                              cwd=ROOT)
         tally.case("make_refuses_an_unsafe_service", done.returncode != 0 and "SC-CAST" in done.stdout + done.stderr,
                    (done.stdout + done.stderr)[-500:])
     finally:
@@ -129,10 +130,12 @@ def suite_boot(tally):
         ("pc", "max", 2, "128M"), ("pc", "qemu64", 1, "64M"), ("pc", "max", 3, "5G"),
         ("microvm", "max", 1, "64M"), ("microvm", "max", 4, "256M"), ("microvm", "qemu64", 2, "128M"))]
     for case in cases:
-        machine = qemu.Machine(kernel=str(OUT / "hello-kernel.elf"), log="/dev/null", **case)
+        machine = qemu.Machine(kernel=str(OUT / "hello-kernel.elf"), initrd=str(OUT / "hello.bin"), log="/dev/null",
+                               **case)
         status, lines = qemu.capture(machine, 120)
         name = "hello_kernel_on_" + "_".join(str(v) for v in case.values())
-        tally.case(name, status == 0 and lines == ["Hello, world!"], f"status {status}, {lines[-8:]}; {qemu.show(machine)}")
+        tally.case(name, status == 0 and lines == ["Hello, world!"],
+                   f"status {status}, {lines[-8:]}; {qemu.show(machine)}")
 
 
 SUITES = {
