@@ -8,6 +8,8 @@ ARCH    ?= x86_64
 TARGET  ?= $(ARCH)          # x86_64, or hosted-plain, hosted-asan, hosted-tsan
 TARGET  := $(strip $(TARGET))
 OUT     := build/$(TARGET)
+Q       := $(if $(V),,@)           # make V=1 shows whole command lines
+Q       := $(strip $(Q))
 SAFEC   := build/tools/safec
 
 # --- options -------------------------------------------------------------------------------------
@@ -38,10 +40,11 @@ MACHINE  += $(SANITIZE)
 endif
 
 INCLUDE    := -I$(CURDIR)/framework/include
-FRAMEWORK  := $(COMMON) $(MACHINE) $(INCLUDE) -Iframework -I$(ARCHDIR) -Itests/unit
+FRAMEWORK  := $(COMMON) $(MACHINE) $(INCLUDE) -Iframework -I$(ARCHDIR) -Itests/unit -Itests
 # A service: every option of the language, the stack frame bounded, signed overflow a trap.
-SAFE       := $(filter-out -fwrapv,$(COMMON)) $(MACHINE) -fsanitize=signed-integer-overflow \
-              -fsanitize-trap=signed-integer-overflow -fstack-clash-protection -Wframe-larger-than=2048 $(INCLUDE)
+SAFE       := $(COMMON) $(MACHINE) -fsanitize=signed-integer-overflow \
+              -fsanitize-trap=signed-integer-overflow -fstack-clash-protection -Wframe-larger-than=2048 \
+              -Werror=frame-larger-than -Werror=return-type $(INCLUDE)
 
 # --- sources -------------------------------------------------------------------------------------
 MODULES := boot cpu mm object task sync irq time user io dma debug
@@ -82,23 +85,29 @@ test run bench:
 # --- compiling -----------------------------------------------------------------------------------
 $(OUT)/framework/%.o: framework/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(FRAMEWORK) -MMD -MP -c -o $@ $<
+	@echo '  CC    $<'
+	$(Q)$(CC) $(FRAMEWORK) -MMD -MP -c -o $@ $<
 
 $(OUT)/framework/%.o: framework/%.S Makefile
 	@mkdir -p $(@D)
-	$(CC) $(MACHINE) -g -Iframework -I$(ARCHDIR) -MMD -MP -c -o $@ $<
+	@echo '  AS    $<'
+	$(Q)$(CC) $(MACHINE) -g -Iframework -I$(ARCHDIR) -MMD -MP -c -o $@ $<
 
 $(OUT)/tests/unit/%.o: tests/unit/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(FRAMEWORK) -MMD -MP -c -o $@ $<
+	@echo '  CC    $<'
+	$(Q)$(CC) $(FRAMEWORK) -MMD -MP -c -o $@ $<
 
 # A service is checked, its options are checked, then it is compiled: one rule, so that none of the three can be left out.
+# (A hosted build is for tests under sanitizers, which take the place of some of the options: there the options go unchecked.)
 define SERVICE_RULE
 $(OUT)/$(1)/%.o: $(1)/%.c $(SAFEC) Makefile
 	@mkdir -p $$(@D)
-	$(SAFEC) --check-flags -- $(SAFE)
-	$(SAFEC) -o $$(@:.o=.safec) $$< -- $(SAFE) $(2)
-	$(CC) $(SAFE) $(2) -MMD -MP -c -o $$@ $$<
+	@echo '  SAFEC $$<'
+	$(if $(HOSTED),,$(Q)$(SAFEC) --check-flags -- $(SAFE) $(2))
+	$(Q)$(SAFEC) -o $$(@:.o=.safec) $$< -- $(SAFE) $(2)
+	@echo '  CC    $$<'
+	$(Q)$(CC) $(SAFE) $(2) -MMD -MP -c -o $$@ $$<
 endef
 # Modules that a service may include headers of: services/<module>/deps, one name a line; itself always.
 deps_of = $(addprefix -Iservices/,$(notdir $(1)) $(shell cat $(1)/deps 2>/dev/null))
@@ -110,12 +119,13 @@ $(eval $(call SERVICE_RULE,tests/services,))
 # Linked twice: the second time with the table of symbols and lines made from the first, at the end, where it moves nothing.
 define IMAGE_RULE
 $(OUT)/$(1): $(call obj,$(2) $(3)) $(ARCHDIR)/kernel.lds tools/ksyms/ksyms.py
-	$(SAFEC) --link $(patsubst %,$(OUT)/%.safec,$(basename $(3)))
-	$(LD) --gc-sections -T $(ARCHDIR)/kernel.lds -o $$@.1 $(call obj,$(2) $(3))
-	python3 tools/ksyms/ksyms.py $$@.1 $$@.ksyms.S
-	$(CC) --target=x86_64-unknown-linux-gnu -c -o $$@.ksyms.o $$@.ksyms.S
-	$(LD) --gc-sections -T $(ARCHDIR)/kernel.lds -o $$@ $(call obj,$(2) $(3)) $$@.ksyms.o
-	$(LLVM)/llvm-strip -o $$@.image $$@
+	@echo '  LINK  $$@'
+	$(Q)$(SAFEC) --link $(patsubst %,$(OUT)/%.safec,$(basename $(3)))
+	$(Q)$(LD) --gc-sections -T $(ARCHDIR)/kernel.lds -o $$@.1 $(call obj,$(2) $(3))
+	$(Q)python3 tools/ksyms/ksyms.py $$@.1 $$@.ksyms.S
+	$(Q)$(CC) --target=x86_64-unknown-linux-gnu -c -o $$@.ksyms.o $$@.ksyms.S
+	$(Q)$(LD) --gc-sections -T $(ARCHDIR)/kernel.lds -o $$@ $(call obj,$(2) $(3)) $$@.ksyms.o
+	$(Q)$(LLVM)/llvm-strip -o $$@.image $$@
 endef
 $(eval $(call IMAGE_RULE,cadre.elf,$(FW_SRC),$(POLICY) $(SERVICE)))
 $(eval $(call IMAGE_RULE,test.elf,$(FW_SRC) $(FW_TEST),$(POLICY) $(TRAPPER)))
@@ -124,12 +134,14 @@ $(eval $(call IMAGE_RULE,hello-kernel.elf,$(FW_SRC),$(POLICY) $(HELLO)))
 # The user program of hello-kernel: a flat binary.
 $(OUT)/hello.bin: examples/hello-kernel/hello.S
 	@mkdir -p $(@D)
-	$(CC) --target=x86_64-unknown-linux-gnu -c -o $(@:.bin=.o) $<
-	$(LLVM)/llvm-objcopy -O binary -j .text $(@:.bin=.o) $@
+	@echo '  AS    $<'
+	$(Q)$(CC) --target=x86_64-unknown-linux-gnu -c -o $(@:.bin=.o) $<
+	$(Q)$(LLVM)/llvm-objcopy -O binary -j .text $(@:.bin=.o) $@
 
 HOST_OBJ := $(call obj,$(FW_SRC) $(FW_TEST) $(POLICY) $(TRAPPER))
 $(OUT)/unit-tests: $(HOST_OBJ)
-	$(CC) $(SANITIZE) -no-pie -o $@ $^ -lpthread
+	@echo '  LINK  $@'
+	$(Q)$(CC) $(SANITIZE) -no-pie -o $@ $^ -lpthread
 
 # --- figures -------------------------------------------------------------------------------------
 tcb:

@@ -99,6 +99,8 @@ void arch_irq_eoi(void);
 
 /* Devices of the framework itself. */
 void arch_console_write(const u8 *text, size_t len);
+/** Where log lines go: a channel of their own where the machine has one and the command line asks for it, else the console. */
+void arch_log_write(const u8 *text, size_t len);
 bool arch_console_read(u8 *out);
 u32 arch_port_read(u16 port, u32 size);                      /* size 1, 2, 4 */
 void arch_port_write(u16 port, u32 size, u32 value);

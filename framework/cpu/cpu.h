@@ -33,7 +33,14 @@ extern u32 cpu_online_count;             /* [const] after boot */
 
 /** Allocates a CPU's area and its copy of the cpu_local section. Boot CPU's is static, for use before memory is up. */
 struct cpu *cpu_area_create(u32 id);
-/** Runs fn(arg) on each CPU of the set with interrupts off, this one included; returns when all have. Interrupts must be on or this CPU alone in the set, unless no other CPU can wait for this one. */
+/** The calling CPU can be called and scheduled on from now on. Once each, in order of the numbers. */
+void cpu_online(void);
+/**
+ * Runs fn(arg) on each CPU of the set (all online) with interrupts off, this one included if it is in it; returns when all have.
+ * => any context. While it waits it serves others' calls, so CPUs may call each other at once, whatever their interrupt state.
+ * => the caller holds no lock that another CPU may wait for with interrupts off, and none that a function called this way takes.
+ * => fn is short, takes at most raw locks that nobody holds across a cpu_call, and does not call cpu_call itself (asserted).
+ */
 void cpu_call(struct cpu_set set, void (*fn)(void *), void *arg);
 /** The set of all CPUs online. */
 struct cpu_set cpu_online_set(void);

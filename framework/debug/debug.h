@@ -12,21 +12,29 @@
 #include <cadre/log.h>
 #include <arch/arch.h>
 
-struct lock_list;
-
-/** A place that a trap returns to. Lives on the stack of the code that set it; chained per task and per interrupt. */
+/**
+ * A place that a trap returns to. Lives on the stack of the code that set it; chained per task and, in interrupt handlers, per CPU.
+ * A raw lock taken before the frame is its owner's (policies are called with one held) and stays held; one taken inside makes a trap fatal.
+ */
 struct contain_frame {
 	struct arch_recovery place;
 	struct contain_frame *outer;
 	u32 preempt_off;      /* depths to go back to */
-	u32 nlocks;           /* how many of the task's held locks were held then */
+	u32 irq_depth;
+	u32 raw_depth;
+	u32 nlocks;           /* how many locks were held then */
 	u32 rcu_depth;
+	u32 pins;
+	bool irqs_on;
+	bool cursor_open;      /* closed at a trap only if opened inside */
 };
 
 /** 0: go on, and call contain_end at the end; 1: something trapped inside, everything it held is released, the frame is gone already. */
-#define contain_begin(frame) (contain_push(frame), arch_recovery_set(&(frame)->place))
+#define contain_begin(frame)                                                                                           \
+	(contain_push(frame), arch_recovery_set(&(frame)->place) == 0 ? 0 : (contain_recovered(frame), 1))
 void contain_push(struct contain_frame *frame);
 void contain_end(struct contain_frame *frame);
+void contain_recovered(struct contain_frame *frame);
 
 /** Stops the calling service: `what` is a literal. Fatal with a raw lock held. */
 [[noreturn]] void misuse_at(const char *what, const char *file, u32 line, u64 pc, u64 fp);
@@ -36,7 +44,7 @@ void contain_end(struct contain_frame *frame);
 struct kernel_trap {
 	const char *what;     /* "array index out of bounds", "page fault", … */
 	u64 pc, fp, sp, address, error;
-	bool from_service_fault;  /* a fault on an address that services can present: guard at 0, heap windows, stack guard */
+	bool from_service_fault;  /* a check the compiler made, a division, or a fault on an address that services can present: guard at 0, heap windows, stack guard */
 	const u64 *regs;      /* for the report: see arch */
 	u32 nregs;
 	const char *const *reg_names;

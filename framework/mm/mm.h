@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 /**
  * Memory as the rest of the framework sees it: pages for the framework itself, kernel mappings, objects of the framework.
+ *
+ * Locks (sync/raw_lock.h), all leaves, none held while a policy is called or while this CPU waits for others:
+ * `heap_lock` (ids and windows), `heap.lock` (one heap's slab numbers), `stack_lock` (stack slots). Frames, slots, kernel page tables
+ * and ASIDs need none: they are changed by compare-and-swap or by their CPU alone. A user page table's ranges are owned by
+ * cursors (mm/cursor.c), which spin with preemption off and interrupts on; a task has at most one, taken after all locks.
  */
 #pragma once
 
@@ -13,9 +18,14 @@
 void frame_init(void);
 /** What a frame is used for. Only FRAME_UNTYPED can be mapped for users or reached through a struct frame. */
 enum frame_use : u8 { FRAME_RESERVED, FRAME_FREE, FRAME_UNTYPED, FRAME_DMA, FRAME_KERNEL, FRAME_HEAP, FRAME_TABLE };
-/** n contiguous frames for the framework (stacks, page tables, heap pages, …); FRAME_NONE (policy.h) when gone. Zeroed. Any context. */
+/**
+ * n contiguous frames for the framework (stacks, page tables, heap pages, …), below frame number `limit`; FRAME_NONE (policy.h) when gone.
+ * Zeroed. Any context, but with no raw lock held: the policy is a service.
+ */
 u64 kernel_frames_alloc(u64 n, u64 align, u64 limit, enum frame_use use);
 void kernel_frames_free(u64 pfn, u64 n, enum frame_use use);
+/** Frees RAM that was in use at boot: [start, end), physical, page aligned, one of boot_info.reserved. Once. */
+void frames_unreserve(u64 start, u64 end);
 enum frame_use frame_use(u64 pfn);
 /** Pins an untyped frame for the time of an access: a framework reference; false where it is not (or no longer) untyped. */
 bool frame_pin(struct frame *frame);
@@ -43,10 +53,16 @@ bool stack_guard_hit(u64 address);
  * traps (misuse) on null and on an object that is not live.
  */
 void heap_init(void);
-enum heap_flags : u32 { HEAP_FRAMEWORK = 1 /* pages never go back */ };
+enum heap_flags : u32 {
+	HEAP_FRAMEWORK = 1,        /* pages never go back */
+	HEAP_RELEASE_IN_TASK = 2,  /* release is run with interrupts on: later, by a worker, where the last reference goes with them off */
+};
 void heap_hold(const struct heap_type *type, void *object);       /* a framework reference more; the object must be live by the caller's knowledge */
 bool heap_hold_live(const struct heap_type *type, void *object);  /* the same where live, else false */
 void heap_drop(const struct heap_type *type, void *object);       /* a framework reference less; the last of both kinds runs release */
+/** A framework reference for the time of a call on a handle that a service presents; misuse where it is null or not live. */
+void handle_enter(const struct heap_type *type, void *object);
+static inline void handle_leave(const struct heap_type *type, void *object) { heap_drop(type, object); }
 /** Whether [address, …) lies where services' pointers can point: the heap's windows. */
 bool heap_window_hit(u64 address);
 #define HANDLE_DEFINE(T, release_fn) /* as OBJECT_DEFINE_RELEASE, HEAP_FRAMEWORK */                                     \
@@ -54,7 +70,15 @@ bool heap_window_hit(u64 address);
 	HEAP_TYPE_ENTRY_ const struct heap_type T##_heap_type = { .name = #T, .size = sizeof(struct T), .align = alignof(struct T), \
 		.flags = HEAP_FRAMEWORK, .release = release_fn, .ids = T##_heap_ids_, .nids = 1 }
 
+/* --- policies: the image's constants, unless a test has put others here or one has trapped --- */
+extern const struct frame_policy *frame_policy_active;   /* [atomic] */
+extern const struct slab_policy *slab_policy_active;     /* [atomic] */
+
 /* --- spaces --- */
 void vm_space_init(void);
 /** The space to run user code in on this CPU: loads `space` unless it is. Interrupts off. Null: leaves what is. */
 void vm_space_switch(struct vm_space *space);
+/** Closes the running task's open cursor, if it has one (task->cursor): for containment and the end of a task. May be called with interrupts off. */
+void vm_cursor_abandon(void);
+/** Whether the running task has a cursor open: containment closes only one that was opened inside its frame. */
+bool vm_cursor_is_open(void);

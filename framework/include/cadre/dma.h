@@ -19,7 +19,10 @@ struct dma_coherent;
 err_t dma_coherent_alloc(u32 nframes, u64 limit, struct dma_coherent **scoped out);
 void dma_coherent_free(struct dma_coherent *mem); /* => later use traps */
 daddr_t dma_coherent_daddr(struct dma_coherent *mem);
-/** => trap beyond the end or misaligned; each is one access, in program order with the others and with io_mem_* */
+/**
+ * => trap beyond the end or misaligned; each is one access, in program order with the others and with io_mem_*, but that a read may
+ * come before an earlier write to another place (x86-64): atomic_fence() between them keeps the order.
+ */
 u8 dma_coherent_read8(struct dma_coherent *mem, size_t off);
 u16 dma_coherent_read16(struct dma_coherent *mem, size_t off);
 u32 dma_coherent_read32(struct dma_coherent *mem, size_t off);

@@ -15,7 +15,7 @@ enum io_cache : u8 { IO_UNCACHED, IO_WRITE_COMBINING };
 
 /** => EINVAL (empty, wraps, beyond the CPU's physical addresses), EACCES (sensitive, or RAM), EBUSY (overlaps another's), ENOMEM. */
 err_t io_mem_acquire(paddr_t base, u64 len, enum io_cache cache, struct io_mem **scoped out);
-/** Unmaps it; later use of the handle traps. */
+/** Unmaps it; later use of the handle traps. => with interrupts off: the range is free for others a little later. */
 void io_mem_release(struct io_mem *mem);
 u64 io_mem_len(struct io_mem *mem);
 u8 io_mem_read8(struct io_mem *mem, u64 off);

@@ -12,7 +12,7 @@
 #include <cadre/object.h>
 
 struct irq_line;
-/** => true where the device had raised it (shared lines: others are asked too). */
+/** => true where the device had raised it: for statistics. Lines are not shared. */
 typedef bool irq_fn(struct object *arg);
 enum irq_trigger : u8 { IRQ_EDGE_HIGH, IRQ_LEVEL_LOW, IRQ_LEVEL_HIGH, IRQ_DEFAULT };
 

@@ -4,8 +4,8 @@
  *
  * `log_info("cpu {}: {} MiB at {x}", cpu, mib, addr)`: each `{}` takes the next argument: an integer, a bool, a
  * `struct cbytes` (text) or an err_t; `{x}` prints an integer in hexadecimal with 0x, `{c}` as a character. Too few or
- * too many arguments do not compile; an unknown directive prints as it stands. Lines go to a ring (read by
- * `log_read`) and, from the console level up, to the console.
+ * too many arguments do not compile; an unknown directive prints as it stands. Control characters in a text become spaces,
+ * so that a line is always one line. Lines go to a ring (read by `log_read`) and, from the console level up, to the console.
  */
 #pragma once
 
@@ -50,19 +50,41 @@ static inline struct log_arg log_arg_bytes(struct bytes v) { return (struct log_
 /* The array has one unused element so that it is never empty. */
 #define LOG_ARRAY_(...) ((const struct log_arg[]){ LOG_CAT2_(LOG_ARGS_, LOG_CAT2_(LOG_NARGS_(__VA_ARGS__), _))(__VA_ARGS__){ } })
 
+/* Counts the directives of a format of up to 120 characters at compile time; in a longer one a directive without argument prints `{?}`. */
+#define LOG_DIRECTIVE_(f, n, i)                                                                                        \
+	((i) + 1 < (n) && (f)[i] == '{' &&                                                                             \
+	 ((f)[(i) + 1] == '}' || ((i) + 2 < (n) && (f)[(i) + 2] == '}' && ((f)[(i) + 1] == 'x' || (f)[(i) + 1] == 'c'))))
+#define LOG_DIRECTIVES_4_(f, n, i)                                                                                     \
+	(LOG_DIRECTIVE_(f, n, i) + LOG_DIRECTIVE_(f, n, (i) + 1) + LOG_DIRECTIVE_(f, n, (i) + 2) + LOG_DIRECTIVE_(f, n, (i) + 3))
+#define LOG_DIRECTIVES_20_(f, n, i)                                                                                    \
+	(LOG_DIRECTIVES_4_(f, n, i) + LOG_DIRECTIVES_4_(f, n, (i) + 4) + LOG_DIRECTIVES_4_(f, n, (i) + 8) +            \
+	 LOG_DIRECTIVES_4_(f, n, (i) + 12) + LOG_DIRECTIVES_4_(f, n, (i) + 16))
+#define LOG_DIRECTIVES_(f, n)                                                                                          \
+	(LOG_DIRECTIVES_20_(f, n, 0) + LOG_DIRECTIVES_20_(f, n, 20) + LOG_DIRECTIVES_20_(f, n, 40) +                   \
+	 LOG_DIRECTIVES_20_(f, n, 60) + LOG_DIRECTIVES_20_(f, n, 80) + LOG_DIRECTIVES_20_(f, n, 100))
+PRIVATE static inline struct cbytes
+log_format_(const char *format, size_t len, u32 nargs)
+	__attribute__((diagnose_if(len <= 120 && (u32)LOG_DIRECTIVES_(format, len) != nargs, "the format wants another number of arguments", "error")))
+{
+	(void)nargs;
+	return (struct cbytes){ (const u8 *)format, len };
+}
+#define LOG_FORMAT_(format, ...) log_format_("" format "", sizeof("" format "") - 1, LOG_NARGS_(__VA_ARGS__))
+
 /** Writes one line. `format` is a literal; see the head of this file. => never sleeps, never fails; long lines are cut. */
 PRIVATE void log_print(enum log_level level, struct cbytes format, const struct log_arg *scoped args, u32 nargs);
 
-#define log_error(format, ...) log_print(LOG_ERROR, TEXT(format), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
-#define log_warn(format, ...)  log_print(LOG_WARN, TEXT(format), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
-#define log_info(format, ...)  log_print(LOG_INFO, TEXT(format), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
-#define log_debug(format, ...) log_print(LOG_DEBUG, TEXT(format), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
+#define log_error(format, ...) log_print(LOG_ERROR, LOG_FORMAT_(format, __VA_ARGS__), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
+#define log_warn(format, ...)  log_print(LOG_WARN, LOG_FORMAT_(format, __VA_ARGS__), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
+#define log_info(format, ...)  log_print(LOG_INFO, LOG_FORMAT_(format, __VA_ARGS__), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
+#define log_debug(format, ...) log_print(LOG_DEBUG, LOG_FORMAT_(format, __VA_ARGS__), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
 
 /** Formats into dst as a log line would; returns the length of the whole text, of which dst has what fits. */
 PRIVATE size_t format_print(struct bytes dst, struct cbytes format, const struct log_arg *scoped args, u32 nargs);
-#define format_text(dst, format, ...) format_print((dst), TEXT(format), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
+#define format_text(dst, format, ...) format_print((dst), LOG_FORMAT_(format, __VA_ARGS__), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
 
 /**
+ * The log is one stream of lines "<level>[seconds.micros] cpuN: text"; the ring has the last 64 KiB of it, from a line's start on.
  * Copies log text from position *pos on (0 is the oldest) into dst, moves *pos past it, and returns the length; 0 at the
  * end. A position that has been overwritten moves to the oldest text still there.
  */

@@ -16,9 +16,14 @@
 #include <cadre/frame.h>
 #include <cadre/object.h>
 
-/** "None", as an answer. */
+/** "None", as an answer; as a limit, none. */
 enum : u64 { FRAME_NONE = ~(u64)0 };
 enum : u32 { SLOT_NONE = ~(u32)0 };
+
+enum : u32 {
+	FRAME_NOTE_BLOCK = 1024,   /**< frames: a naturally aligned block of so many that has one frame of RAM has notes for all of them */
+	HEAPS_MAX = 1024,          /**< heaps are numbered 1 … HEAPS_MAX - 1 */
+};
 
 /** The frame allocator's scratch space in each frame's metadata: all its own, all integers, trusted by nobody. */
 struct frame_note {

@@ -14,13 +14,12 @@
 #include <cadre/types.h>
 
 struct CAPABILITY("spin_lock") OPAQUE spin_lock {
-	PRIVATE u32 word;   /* next ticket and current, 16 bits each, or as the implementation likes */
-	PRIVATE u32 owner;  /* id of the holder, 0 for none: misuse checks and dead-lock reports; bit 31: poisoned */
+	PRIVATE u16 next, serving;  /* tickets: the next to be drawn, the holder's */
+	PRIVATE u32 owner;          /* id of the holding task, 0 for none; bit 31: poisoned */
 };
 
 struct CAPABILITY("irq_spin_lock") OPAQUE irq_spin_lock {
-	PRIVATE struct spin_lock lock;
-	PRIVATE u64 flags;  /* the holder's saved interrupt state */
+	PRIVATE struct spin_lock lock;  /* interrupts stay off until the holder has released its last irq_spin_lock, in whatever order */
 };
 
 void spin_acquire(struct spin_lock *scoped lock) ACQUIRES(lock);

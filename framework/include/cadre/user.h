@@ -19,7 +19,7 @@ struct user_regs {
 };
 
 /** A user thread's state. Heap object of the framework. */
-struct user_context {
+struct OPAQUE user_context {
 	struct user_regs regs;
 	PRIVATE struct fpu_state *fpu;
 	PRIVATE u64 state[6];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 /**
- * User address spaces. The page table *is* the data structure, and holds its own locks: a cursor locks the part of the
- * tree that covers its range, so disjoint ranges of one space are changed at the same time (CortenMM, SOSP'25).
+ * User address spaces. The page table *is* the data structure (CortenMM, SOSP'25): a cursor owns its range of it while it is open, so
+ * disjoint ranges of one space are changed at the same time, and overlapping ones in the order in which their cursors were opened.
  *
  * Only untyped frames can be mapped, only below USER_END and above USER_START, and a frame leaves the framework's hands
  * only after every CPU that may have cached a translation has dropped it.
@@ -41,11 +41,14 @@ struct vm_entry {
 	bool accessed, dirty;
 };
 
-/** A locked range of one space. Preemption is off while it is open; not to be held across anything that sleeps. */
-struct SCOPED_TYPE vm_cursor {
-	PRIVATE struct vm_space *space;
-	PRIVATE u64 start, end, va;
-	PRIVATE u64 state[12];
+/**
+ * A locked range of one space. Preemption is off while it is open; not to be held across anything that sleeps.
+ *
+ * A service may forget to close it, or let the block that holds it end first: so this is only a ticket, and the cursor's real state (space,
+ * range, position, locked tables, frames to let go) lies in the framework, one per task. A ticket of another task, an old or a zero one traps (`vm_cursor_close`: does nothing).
+ */
+struct SCOPED_TYPE OPAQUE vm_cursor {
+	PRIVATE u64 ticket;
 };
 
 /** Locks [start, end). => EINVAL: not page aligned, empty, outside of USER_START … USER_END; ENOMEM. Traps where this task has a cursor open already. */
@@ -57,16 +60,21 @@ uaddr_t vm_cursor_at(const struct vm_cursor *scoped cursor);
 void vm_cursor_seek(struct vm_cursor *scoped cursor, uaddr_t va);
 /** What stands here; does not move. => traps at the end of the range. */
 struct vm_entry vm_cursor_query(struct vm_cursor *scoped cursor);
-/** Moves to the next page in the range that has a frame or a mark. => false: there is none; stands at the end then. */
+/** Moves to the next page in the range that has a frame or a mark, this one included. => false: there is none; stands at the end then. */
 bool vm_cursor_next(struct vm_cursor *scoped cursor);
 /**
  * Maps `frame` here in place of whatever stood here, with a reference of the mapping's own, and moves one page on.
  * => ENOMEM (nothing changed); traps on a frame that is not in use and beyond the end of the range. VM_WRITE or VM_EXEC imply VM_READ.
+ * => EINVAL for VM_CACHE_UNCACHED: the framework maps all RAM cached, and two mappings of a frame must agree.
  */
 err_t vm_cursor_map(struct vm_cursor *scoped cursor, struct frame *frame, enum vm_prot prot, enum vm_cache cache);
 /** Sets the mark of the next npages pages in place of whatever stood there; 0 clears. => ENOMEM: *done says how far it came. Traps above VM_MARK_MAX and beyond the end. */
 err_t vm_cursor_mark(struct vm_cursor *scoped cursor, u64 npages, u64 mark, u64 *scoped done);
-/** Unmaps the next npages pages, marks too; moves on. => number of frames that were mapped. */
+/**
+ * Unmaps the next npages pages, marks too; moves on. => number of frames that were mapped.
+ * => one mark can stand for 2 MiB or 1 GiB of pages. Where the pages end inside of such a stretch, and not at an end of the cursor's range,
+ *    parting it takes memory; without any it stops before that (vm_cursor_at tells).
+ */
 u64 vm_cursor_unmap(struct vm_cursor *scoped cursor, u64 npages);
 /** Sets the protection of the frames mapped in the next npages pages; moves on. 0: no access. */
 void vm_cursor_protect(struct vm_cursor *scoped cursor, u64 npages, enum vm_prot prot);

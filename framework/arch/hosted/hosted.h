@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * The hosted architecture's insides, and what it uses of the host. The framework's names and libc's headers do not go together
+ * (EPERM, timer_create …), so the few calls are declared here, as Linux x86-64 defines them.
+ */
+#pragma once
+
+#include <arch/arch.h>
+
+/* --- the host: libc --- */
+void *mmap(void *at, size_t len, int prot, int flags, int fd, long offset);
+int munmap(void *at, size_t len);
+int pthread_create(unsigned long *thread, const void *attr, void *(*body)(void *), void *arg);
+[[noreturn]] void exit(int status);
+int clock_gettime(int clock, u64 out[2]);
+int sched_yield(void);
+
+enum : int {
+	HOST_PROT_NONE = 0, HOST_PROT_RW = 3,
+	HOST_MAP_SHARED = 1, HOST_MAP_PRIVATE = 2, HOST_MAP_FIXED = 0x10, HOST_MAP_ANONYMOUS = 0x20, HOST_MAP_NORESERVE = 0x4000,
+	HOST_CLOCK_REALTIME = 0, HOST_CLOCK_MONOTONIC = 1,
+	HOST_SIGILL = 4, HOST_SIGTRAP = 5, HOST_SIGBUS = 7, HOST_SIGFPE = 8, HOST_SIGUSR1 = 10, HOST_SIGSEGV = 11,
+};
+
+enum : long {
+	HOST_READ = 0, HOST_WRITE = 1, HOST_POLL = 7, HOST_RT_SIGACTION = 13, HOST_GETPID = 39, HOST_FTRUNCATE = 77, HOST_SIGALTSTACK = 131,
+	HOST_GETTID = 186, HOST_FUTEX = 202, HOST_EXIT_GROUP = 231, HOST_TGKILL = 234, HOST_PROCESS_VM_READV = 310, HOST_MEMFD_CREATE = 319,
+	HOST_RT_SIGPROCMASK = 14,
+};
+
+/** A system call as it is: negative error numbers, no errno; safe in signal handlers and unseen by sanitizers. */
+static inline long
+host_call(long number, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
+{
+	register u64 r10 asm("r10") = d, r8 asm("r8") = e, r9 asm("r9") = f;
+	asm volatile("syscall" : "+a"(number) : "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
+	return number;
+}
+#define HOST_PAD_(a, b, c, d, e, f, ...) (u64)(a), (u64)(b), (u64)(c), (u64)(d), (u64)(e), (u64)(f)
+#define HOST_CALL(number, ...) host_call((number), HOST_PAD_(__VA_ARGS__ __VA_OPT__(,) 0, 0, 0, 0, 0, 0))
+
+/* --- the sanitizers: null where the build has none --- */
+[[gnu::weak]] void __sanitizer_start_switch_fiber(void **save, const void *bottom, size_t size);
+[[gnu::weak]] void __sanitizer_finish_switch_fiber(void *saved, const void **bottom_old, size_t *size_old);
+[[gnu::weak]] void __asan_unpoison_memory_region(const volatile void *at, size_t size);
+[[gnu::weak]] void __asan_handle_no_return(void);
+[[gnu::weak]] void *__tsan_get_current_fiber(void);
+[[gnu::weak]] void *__tsan_create_fiber(unsigned flags);
+[[gnu::weak]] void __tsan_destroy_fiber(void *fiber);
+[[gnu::weak]] void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+[[gnu::weak]] int __llvm_profile_write_file(void);
+
+/** Interrupts come as signals, at any instruction; under TSan, which delays signals, at poll points only. */
+static inline bool
+hosted_by_signal(void)
+{
+	return __tsan_create_fiber == nullptr;
+}
+
+/* --- events of a vCPU: bits of its `hosted_pending` --- */
+enum hosted_event : u32 { HOSTED_IPI = 1 /* shifted by enum ipi_kind */, HOSTED_TIMER = 8, HOSTED_IRQ = 16 };
+/** Posts an event to a CPU and gets its attention. Any thread. */
+void hosted_post(u32 cpu, u32 event);
+
+/** Raises interrupt input `gsi`, as a device does: for tests. Edges that come while it is masked are remembered, one of them. */
+void hosted_raise_irq(u32 gsi);
+
+/* --- between the files here --- */
+extern int hosted_memory;                    /* [const] the memfd that is the machine's memory */
+void hosted_thread_init(struct cpu *cpu);    /* makes the calling host thread the CPU */
+void hosted_timer_init(void);
+void hosted_traps_init(void);                /* of the process */
+void hosted_trap_stack_init(void);           /* of the calling thread */
+void hosted_fiber_gone(u64 va, u64 npages);  /* stacks in this range are no more */
+void hosted_write(int fd, const void *text, size_t len);
+long hosted_futex_wait(u32 *word, u32 expected, u64 timeout_ns);
+void hosted_futex_wake(u32 *word);
+void hosted_switch(u64 *from_sp, u64 to_sp); /* switch.S */
+void hosted_fiber_entry(void);
+void hosted_fiber_start(void);
+void hosted_trap_entry(void);
+void hosted_trap(void);
+void hosted_signal_return(void);

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MPL-2.0
+// Memory functions at every alignment, overlap and length that matters.
+#include <arch/string.h>
+#include <test.h>
+
+enum : u32 { ROOM = 320 };
+static u8 from[ROOM], to[ROOM], want[ROOM];
+
+static void
+fill(void)
+{
+	for (u32 i = 0; i < ROOM; i++)
+		from[i] = (u8)(i * 7 + 3), to[i] = want[i] = (u8)~i;
+}
+
+TEST(copies_are_right_at_every_alignment_and_length)
+{
+	for (u32 d = 0; d < 9; d++)
+		for (u32 s = 0; s < 9; s++)
+			for (u32 len = 0; len < 200; len += len < 20 ? 1 : 13) {
+				fill();
+				for (u32 i = 0; i < len; i++)
+					want[d + i] = from[s + i];
+				EXPECT(memcpy(to + d, from + s, len) == to + d);
+				EXPECT(memcmp(to, want, ROOM) == 0);
+			}
+}
+
+TEST(moves_are_right_where_they_overlap)
+{
+	for (u32 d = 0; d < 40; d += 3)
+		for (u32 s = 0; s < 40; s += 3)
+			for (u32 len = 0; len < 200; len += len < 20 ? 3 : 37) {
+				fill();
+				u8 copy[ROOM];
+				for (u32 i = 0; i < ROOM; i++)
+					copy[i] = want[i] = from[i];
+				for (u32 i = 0; i < len; i++)
+					want[d + i] = copy[s + i];
+				memmove(from + d, from + s, len);
+				EXPECT(memcmp(from, want, ROOM) == 0);
+			}
+}
+
+TEST(fills_are_right_at_every_alignment_and_length)
+{
+	for (u32 d = 0; d < 9; d++)
+		for (u32 len = 0; len < 200; len += len < 20 ? 1 : 13) {
+			fill();
+			for (u32 i = 0; i < len; i++)
+				want[d + i] = 0xa5;
+			memset(to + d, 0x1a5, len);
+			EXPECT(memcmp(to, want, ROOM) == 0);
+		}
+}
+
+TEST(comparison_is_by_the_first_byte_that_differs)
+{
+	for (u32 at = 0; at < 40; at++) {
+		fill();
+		memcpy(to, from, 40);
+		EXPECT_EQ(memcmp(to, from, 40), 0);
+		to[at] = (u8)(from[at] ^ 0x80);
+		bool less = to[at] < from[at];
+		EXPECT((memcmp(to, from, 40) < 0) == less && (memcmp(from, to, 40) < 0) != less);
+		EXPECT_EQ(memcmp(to, from, at), 0);
+	}
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * Exceptions and interrupts in kernel mode: caught by a fixup, contained as a service's trap, or fatal.
+ *
+ * | exception | verdict |
+ * | --- | --- |
+ * | #UD of a check the compiler made (`ud1` with its kind, kCFI's `ud2`), #DE | service trap |
+ * | #PF at an address in the table of fixups (copy.S) | goes on at the fixup; user addresses only, but for x86_safe_read |
+ * | #PF below USER_END, in the last page (a null function pointer's type), in a heap window, in a stack's guard | service trap |
+ * | #DF with a stack's guard in CR2: the frame of a #PF there had no room | service trap, on the IST stack |
+ * | anything else | panic with registers |
+ *
+ * A service trap under a raw lock is the framework's own failure and fatal: debug/contain.c.
+ */
+#include <cadre/vm_space.h>
+#include <copy.h>
+#include <debug/debug.h>
+#include <mm/mm.h>
+#include <trap.h>
+#include <x86.h>
+
+enum : u32 {
+	EXCEPTION_DIVIDE = 0, EXCEPTION_DEBUG = 1, EXCEPTION_NMI = 2, EXCEPTION_OPCODE = 6, EXCEPTION_DOUBLE = 8,
+	EXCEPTION_PROTECTION = 13, EXCEPTION_PAGE = 14, EXCEPTION_MACHINE = 18, EXCEPTION_COUNT = 32,
+};
+enum : u64 { PAGE_ERROR_FETCH = 16 };
+
+struct fixup { u64 at, resume, any; };
+extern const struct fixup __start_fixups[], __stop_fixups[];
+
+bool x86_stop_all;
+
+/** For a report: in the order of struct x86_frame. */
+static const char *const register_names[] = {
+	"r15", "r14", "r13", "r12", "r11", "r10", "r9", "r8", "rbp", "rdi", "rsi", "rdx", "rcx", "rbx", "rax",
+	"vector", "error", "rip", "cs", "rflags", "rsp", "ss",
+};
+static_assert(COUNTOF(register_names) * sizeof(u64) == sizeof(struct x86_frame));
+
+static const char *const exception_names[EXCEPTION_COUNT] = {
+	[0] = "division by zero or overflow", [1] = "debug exception", [2] = "non-maskable interrupt", [3] = "breakpoint",
+	[4] = "overflow", [5] = "bound range exceeded", [6] = "invalid opcode", [7] = "FPU not available", [8] = "double fault",
+	[10] = "invalid task state segment", [11] = "segment not present", [12] = "stack segment fault", [13] = "general protection fault",
+	[14] = "page fault", [16] = "x87 exception", [17] = "alignment check", [18] = "machine check", [19] = "SIMD exception",
+	[20] = "virtualisation exception", [21] = "control protection exception",
+};
+
+const char *
+x86_check_name(u32 kind)
+{
+	/* Order of clang's list of sanitizer handlers; test/trap_test.c checks those in use against this compiler. */
+	static const char *const names[] = {
+		[0] = "signed overflow in an addition", [1] = "unreachable code reached", [3] = "division by zero or overflow",
+		[10] = "invalid value of a bool or enum", [11] = "end of a function without a return", [12] = "signed overflow in a multiplication",
+		[13] = "signed overflow in a negation", [18] = "array index out of bounds", [19] = "pointer overflow",
+		[20] = "shift out of bounds", [21] = "signed overflow in a subtraction", [22] = "null or misaligned pointer",
+	};
+	return kind < COUNTOF(names) && names[kind] != nullptr ? names[kind] : "check failed";
+}
+
+/** What an invalid opcode means; null: nothing that a compiler makes. */
+static const char *
+opcode_name(u64 pc)
+{
+	u64 code = 0;
+	if (!x86_safe_read(pc, &code))
+		return nullptr;
+	if ((code & 0xffffffff) == 0x40b90f67)       /* ud1l kind(%eax), %eax */
+		return x86_check_name(code >> 32 & 0xff);
+	if ((code & 0xffffffff) == 0x00b90f67)       /* ud1l (%eax), %eax */
+		return x86_check_name(0);
+	if ((code & 0xffff) == 0x0b0f)               /* ud2 */
+		return "indirect call to a function of another type";
+	return nullptr;
+}
+
+static const char *
+page_fault_name(u64 address, u64 error)
+{
+	if (stack_guard_hit(address))
+		return "kernel stack overflow";
+	if ((error & PAGE_ERROR_FETCH) != 0)
+		return nullptr;
+	if (address < USER_START || address >= (u64)-PAGE_SIZE)
+		return "null pointer";
+	if (address < USER_END)
+		return "user memory accessed through a pointer";
+	return heap_window_hit(address) ? "access to memory of no object" : nullptr;
+}
+
+[[noreturn]] static void
+trap_report(const struct x86_frame *frame, const char *service_fault, u64 address)
+{
+	const char *name = frame->vector < EXCEPTION_COUNT ? exception_names[frame->vector] : nullptr;
+	struct kernel_trap trap = {
+		.what = service_fault != nullptr ? service_fault : name != nullptr ? name : "unknown exception",
+		.pc = frame->rip, .fp = frame->rbp, .sp = frame->rsp, .address = address, .error = frame->error,
+		.from_service_fault = service_fault != nullptr,
+		.regs = &frame->r15, .nregs = COUNTOF(register_names), .reg_names = register_names,
+	};
+	trap_in_kernel(&trap);
+}
+
+static bool
+fixup_find(struct x86_frame *frame, u64 address)
+{
+	for (const struct fixup *fixup = __start_fixups; fixup < __stop_fixups; fixup++)
+		if (fixup->at == frame->rip && (fixup->any != 0 || (frame->vector == EXCEPTION_PAGE && address < USER_END))) {
+			frame->rip = fixup->resume;
+			return true;
+		}
+	return false;
+}
+
+static void
+exception(struct x86_frame *frame)
+{
+	u64 address = frame->vector == EXCEPTION_PAGE ? cr2_read() : 0;
+	const char *service_fault = nullptr;
+	if ((frame->vector == EXCEPTION_PAGE || frame->vector == EXCEPTION_PROTECTION) && fixup_find(frame, address))
+		return;
+	if (frame->vector == EXCEPTION_PAGE)
+		service_fault = page_fault_name(address, frame->error);
+	else if (frame->vector == EXCEPTION_OPCODE)
+		service_fault = opcode_name(frame->rip);
+	else if (frame->vector == EXCEPTION_DIVIDE)
+		service_fault = exception_names[EXCEPTION_DIVIDE];
+	trap_report(frame, service_fault, address);
+}
+
+/** SMAP stays on in handlers whatever was interrupted: neither gate nor user mode clears AC. */
+static void
+access_close(void)
+{
+	if (x86_features.smap)
+		asm volatile("clac" : : : "memory");
+}
+
+void
+x86_interrupt(u32 vector, bool preemptible)
+{
+	if (vector == VECTOR_SPURIOUS || (vector >= VECTOR_PIC && vector < VECTOR_PIC + 16))
+		return;   /* nothing is in service */
+	interrupt_enter();
+	if (vector == VECTOR_TIMER) {
+		apic_eoi();
+		clock_interrupt();
+	} else if (vector >= VECTOR_IPI && vector <= VECTOR_IPI + IPI_STOP) {
+		apic_eoi();
+		ipi_dispatch(vector - VECTOR_IPI);
+	} else if (vector - ARCH_IRQ_VECTOR_BASE < ARCH_IRQ_VECTORS) {
+		irq_dispatch(vector);
+	}
+	interrupt_exit(preemptible);
+}
+
+void
+x86_trap(struct x86_frame *frame)
+{
+	access_close();
+	if (frame->vector >= EXCEPTION_COUNT)
+		x86_interrupt((u32)frame->vector, (frame->rflags & X86_RFLAGS_IF) != 0);
+	else
+		exception(frame);
+}
+
+void
+x86_trap_ist(struct x86_frame *frame)
+{
+	access_close();
+	if (frame->vector == EXCEPTION_NMI && __atomic_load_n(&x86_stop_all, __ATOMIC_ACQUIRE))
+		arch_stop();
+	u64 address = frame->vector == EXCEPTION_DOUBLE ? cr2_read() : 0;
+	trap_report(frame, address != 0 && stack_guard_hit(address) ? "kernel stack overflow" : nullptr, address);
+}
+
+/* --- back traces --- */
+
+u32
+arch_backtrace(u64 fp, u64 *out, u32 max)
+{
+	u64 at = fp != 0 ? fp : (u64)__builtin_frame_address(0), n = 0;
+	while (n < max) {
+		u64 next = 0, pc = 0;
+		/* SAFETY: x86_safe_read takes any address. Frames go upwards, so this ends. */
+		if (at % sizeof(u64) != 0 || at < USER_END || !x86_safe_read(at, &next) || !x86_safe_read(at + 8, &pc) || pc == 0)
+			break;
+		out[n++] = pc;
+		if (next <= at)
+			break;
+		at = next;
+	}
+	return (u32)n;
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * What the x86-64 port's own files share: instructions without a C form, CPU features, vectors, and who calls whom.
+ *
+ * Start: head.S → x86_boot (boot.c): boot information, final page tables (paging.c), x86_cpu_init(0), x86_platform_init, framework_main.
+ * Secondary CPU: trampoline.S → smp.c → x86_cpu_init(cpu) → framework_secondary.
+ */
+#pragma once
+
+#include <boot/boot.h>
+#include <cpu/cpu.h>
+
+/** Read-only once the final page tables are on: set by the boot CPU in x86_boot and before. */
+#define BOOT_CONST __attribute__((section(".boot_const")))
+
+/* Vectors above the processor's own 0 … 31. 0x20 … 0x2f: where the masked legacy PICs would report spurious ones. */
+enum : u32 {
+	VECTOR_PIC = 0x20,
+	VECTOR_IPI = 0xf0,        /* + enum ipi_kind */
+	VECTOR_TIMER = 0xf8,
+	VECTOR_SPURIOUS = 0xff,
+};
+
+enum : u16 { X86_COM1 = 0x3f8, X86_DEBUG_EXIT = 0x501 };
+
+enum x86_msr : u32 {
+	MSR_APIC_BASE = 0x1b,
+	MSR_TSC_DEADLINE = 0x6e0,
+	MSR_X2APIC = 0x800,
+	MSR_PAT = 0x277,
+	MSR_SYSENTER_CS = 0x174,
+	MSR_EFER = 0xc0000080,
+	MSR_STAR = 0xc0000081,
+	MSR_LSTAR = 0xc0000082,
+	MSR_FMASK = 0xc0000084,
+	MSR_FS_BASE = 0xc0000100,
+	MSR_GS_BASE = 0xc0000101,
+	MSR_KERNEL_GS_BASE = 0xc0000102,
+	MSR_TSC_AUX = 0xc0000103,
+};
+
+/** What this processor has. Probed once on the boot CPU; every CPU must have the same. */
+struct x86_features {
+	bool pge, pcid, smep, smap, umip, xsave, xsaveopt, gbpages, x2apic, tsc, tsc_deadline, tsc_invariant, rdtscp, arat, hypervisor;
+	u32 physical_bits;
+	u32 max_leaf;             /* highest basic CPUID leaf */
+};
+extern struct x86_features x86_features;   /* [const] after boot */
+
+struct x86_cpuid { u32 eax, ebx, ecx, edx; };
+
+static inline struct x86_cpuid
+cpuid(u32 leaf, u32 subleaf)
+{
+	struct x86_cpuid r;
+	/* SAFETY: only reads. */
+	asm volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
+	return r;
+}
+
+/** => the register must exist (else #GP, which is fatal). */
+static inline u64
+msr_read(u32 msr)
+{
+	u32 low, high;
+	asm volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr) : "memory");
+	return (u64)high << 32 | low;
+}
+
+static inline void
+msr_write(u32 msr, u64 value)
+{
+	asm volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
+}
+
+static inline u8
+port_in8(u16 port)
+{
+	u8 value;
+	asm volatile("inb %w1, %0" : "=a"(value) : "Nd"(port) : "memory");
+	return value;
+}
+
+static inline u16
+port_in16(u16 port)
+{
+	u16 value;
+	asm volatile("inw %w1, %0" : "=a"(value) : "Nd"(port) : "memory");
+	return value;
+}
+
+static inline u32
+port_in32(u16 port)
+{
+	u32 value;
+	asm volatile("inl %w1, %0" : "=a"(value) : "Nd"(port) : "memory");
+	return value;
+}
+
+static inline void
+port_out8(u16 port, u8 value)
+{
+	asm volatile("outb %0, %w1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+static inline void
+port_out16(u16 port, u16 value)
+{
+	asm volatile("outw %0, %w1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+static inline void
+port_out32(u16 port, u32 value)
+{
+	asm volatile("outl %0, %w1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+/** Memory-mapped registers of the framework's own devices: one access of exactly this width. */
+static inline u32
+mmio_read32(const volatile void *at)
+{
+	return *(const volatile u32 *)at;
+}
+
+static inline void
+mmio_write32(volatile void *at, u32 value)
+{
+	*(volatile u32 *)at = value;
+}
+
+static inline u64
+tsc_read(void)
+{
+	u32 low, high;
+	asm volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return (u64)high << 32 | low;
+}
+
+static inline u64
+cr2_read(void)
+{
+	u64 value;
+	asm volatile("movq %%cr2, %0" : "=r"(value));
+	return value;
+}
+
+static inline u64
+cr3_read(void)
+{
+	u64 value;
+	asm volatile("movq %%cr3, %0" : "=r"(value));
+	return value;
+}
+
+static inline void
+cr3_write(u64 value)
+{
+	asm volatile("movq %0, %%cr3" : : "r"(value) : "memory");
+}
+
+/* --- part A: boot, paging, CPU set-up, traps --- */
+/** Sets up the calling CPU: GS base, control registers, EFER, GDT, IDT, TSS, system-call entry, PAT, FPU. cpu_table[cpu] must exist; interrupts are off. */
+void x86_cpu_init(u32 cpu);
+/** Allocates the stacks of secondary CPU `cpu`, whose area exists: arch.ist_top and arch.start_stack. => false: no memory. Boot CPU, mm is up. */
+bool x86_cpu_prepare(u32 cpu);
+/**
+ * Maps [pa, pa + len) for the framework's own use, for ever: device registers with KMAP_WRITE | KMAP_UNCACHED, firmware tables with 0 (read only).
+ * => null: empty, wraps, beyond the CPU's physical addresses, or no room. Between the start of x86_platform_init and framework_main.
+ */
+void *x86_map_early(u64 pa, u64 len, u32 kmap_flags);
+/**
+ * A root table below 4 GiB with the kernel half and the first 2 MiB of physical memory at their own address, executable: for a secondary CPU's
+ * first steps. It must set EFER.NXE with EFER.LME before it turns paging on, and load arch_kernel_root() once it runs in the kernel's image.
+ * RAM below 1 MiB is never handed out: the trampoline may lie anywhere there that is RAM (0x8000 is, on every machine known).
+ */
+u64 x86_trampoline_root(void);
+extern bool x86_stop_all;   /* [atomic] set before IPI_STOP is sent as an NMI: whoever takes an NMI then stops */
+
+/* --- part B: platform --- */
+/** Firmware tables, interrupt controllers, clock; fills boot_info.ncpus and each CPU's APIC id table. `rsdp` is 0 where the loader gave none. Boot CPU, after x86_cpu_init(0). */
+void x86_platform_init(u64 rsdp);
+void apic_init_cpu(void);
+void apic_eoi(void);
+/** For VECTOR_TIMER, after apic_eoi: calls timer_interrupt() where this CPU's deadline has come, else arms the hardware again. */
+void clock_interrupt(void);
+/** Power by the firmware's tables: return where there is no such way. */
+void acpi_power_off(void);
+void acpi_reset(void);

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * What the files of debug/ share.
+ */
+#pragma once
+
+#include <debug/debug.h>
+
+/** Interrupts off, and no line of this CPU goes to the ring until log_leave. => false: this CPU is inside already. */
+bool log_enter(u64 *flags);
+void log_leave(u64 flags);
+/** The report of a trap that cannot be contained, and the end. `trap` may be null: no registers then. */
+[[noreturn]] void panic_trap(struct cbytes file, u32 line, struct cbytes what, u64 pc, u64 fp, const struct kernel_trap *trap);
+/** Whether the machine is going down: nothing is contained any more. */
+bool panic_started(void);
+/** The image's symbol table, and symbol_find in any bytes that claim to be one. */
+struct cbytes symbol_table(void);
+bool symbol_find_in(struct cbytes raw, u64 pc, struct symbol *out);
+/** "function+0x12 (file.c:34)" of a return address; returns the length of what is in dst. */
+size_t symbol_print(struct bytes dst, u64 return_pc);
+/** Whether the symbol is code of the framework rather than of a service. */
+bool symbol_in_framework(const struct symbol *symbol);
+/** A C string of the framework's own as a slice; null is empty. */
+struct cbytes text_of(const char *string);
+/** Releases and poisons the locks that the running task, or its interrupt handler, took since it held `depth` of them (sync/). */
+void locks_release_to(u32 depth);

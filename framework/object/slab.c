@@ -1,0 +1,508 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * Heaps, their windows of addresses, and the memory behind slabs.
+ *
+ * A slab's states: NONE (no memory; its number is on `unused`, or beyond nslabs) → BACKED (slab_grow) → GOING (slab_retire, only with all
+ * slots free; unmapped, its number is on `draining`) → NONE (slab_flush, once each CPU has forgotten the mapping). A number is therefore never
+ * mapped to new memory while a CPU may still see the old.
+ *
+ * Which heap an address belongs to stands in a table with an entry for each granule, written once, when a window is claimed.
+ */
+#include <arch/string.h>
+#include <object/slab.h>
+
+enum : u32 { SLAB_BATCH_PAGES = 64, HEAP_BASE_SLABS = 4, SLOTS_MAX = 1u << 31 };
+
+static struct raw_lock heap_lock;
+static struct heap *heaps[HEAPS_MAX];                      /* [heap_lock; read atomically]; 0: never */
+static u32 heap_last;                                      /* [heap_lock; read atomically] highest id */
+static u16 *heap_granules[(HEAP_GRANULES + HEAP_BLOCK - 1) / HEAP_BLOCK]; /* [heap_lock; read atomically] pages of heap id * 4 + window */
+static u32 heap_next_granule;                              /* [heap_lock; read atomically] granules below are claimed */
+static struct { u8 *at; u64 left; } heap_chunk;            /* [heap_lock] memory for struct heap */
+static u64 draining_pages;                                 /* [atomic] behind slabs that are draining */
+static u32 flush_running;                                  /* [atomic] */
+
+/* --- heaps --- */
+
+void
+heap_init(void)
+{
+	static_assert(HEAPS_MAX * HEAP_WINDOWS_EACH <= 1 << 16);
+	static_assert(sizeof(struct heap) <= PAGE_SIZE / 8);
+}
+
+struct heap *
+heap_at(u32 id)
+{
+	return id > 0 && id < HEAPS_MAX ? __atomic_load_n(&heaps[id], __ATOMIC_ACQUIRE) : nullptr;
+}
+
+u32
+heap_count(void)
+{
+	return __atomic_load_n(&heap_last, __ATOMIC_ACQUIRE);
+}
+
+/** A new heap under heap_lock, from memory that is there; null: `heap_chunk` is used up, or all numbers are. */
+static struct heap *
+heap_create_locked(const struct heap_type *type, u32 class)
+{
+	if (heap_chunk.left < sizeof(struct heap) || heap_last + 1 >= HEAPS_MAX)
+		return nullptr;
+	/* SAFETY: the chunk is a zeroed page of ours in the direct map; what is left of it was checked. */
+	struct heap *heap = (struct heap *)heap_chunk.at;
+	heap_chunk.at += sizeof(*heap);
+	heap_chunk.left -= sizeof(*heap);
+	heap_geometry(heap, type, class);
+	heap->id = heap_last + 1;
+	__atomic_store_n(&heaps[heap->id], heap, __ATOMIC_RELEASE);
+	__atomic_store_n(&heap_last, heap->id, __ATOMIC_RELEASE);
+	__atomic_store_n(&type->ids[class], heap->id, __ATOMIC_RELEASE);
+	return heap;
+}
+
+struct heap *
+heap_of(const struct heap_type *type, u32 class)
+{
+	if (type->align > PAGE_SIZE)
+		misuse("a heap type aligned to more than a page");
+	fw_assert(class < type->nids);
+	struct heap *heap = heap_at(__atomic_load_n(&type->ids[class], __ATOMIC_ACQUIRE));
+	/* The id lies in memory of the image that no service can name; that it is right is checked all the same. */
+	if (heap != nullptr && heap->type == type && heap->class == class)
+		return heap;
+	u64 spare = FRAME_NONE;
+	for (u32 tries = 0; tries < 2; tries++) {
+		u64 flags = raw_acquire(&heap_lock);
+		heap = heap_at(type->ids[class]);
+		if (heap == nullptr && (heap = heap_create_locked(type, class)) == nullptr && spare != FRAME_NONE) {
+			heap_chunk.at = frame_virt(spare);
+			heap_chunk.left = PAGE_SIZE;
+			spare = FRAME_NONE;
+			heap = heap_create_locked(type, class);
+		}
+		raw_release(&heap_lock, flags);
+		if (heap != nullptr || heap_count() + 1 >= HEAPS_MAX)
+			break;
+		if (tries == 0 && (spare = kernel_frames_alloc(1, 1, FRAME_NONE, FRAME_KERNEL)) == FRAME_NONE)
+			return nullptr;
+	}
+	if (spare != FRAME_NONE)
+		kernel_frames_free(spare, 1, FRAME_KERNEL);
+	return heap;
+}
+
+/* --- windows --- */
+
+/** Bytes of a heap's window number k. */
+static u64
+window_bytes(const struct heap *heap, u32 k)
+{
+	return MAX((u64)1 << HEAP_GRANULE_SHIFT, (u64)HEAP_BASE_SLABS << heap->slab_shift) << 5 * k;
+}
+
+/** Makes sure that the granules' table has memory for [first, end). => false: no memory. */
+static bool
+granules_back(u32 first, u32 end)
+{
+	for (u32 block = first / HEAP_BLOCK; block * HEAP_BLOCK < end; block++) {
+		if (__atomic_load_n(&heap_granules[block], __ATOMIC_ACQUIRE) != nullptr)
+			continue;
+		u64 pfn = kernel_frames_alloc(1, 1, FRAME_NONE, FRAME_KERNEL);
+		if (pfn == FRAME_NONE)
+			return false;
+		u16 *none = nullptr;
+		if (!__atomic_compare_exchange_n(&heap_granules[block], &none, (u16 *)frame_virt(pfn), false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			kernel_frames_free(pfn, 1, FRAME_KERNEL);
+	}
+	return true;
+}
+
+/** Claims window k for the heap, unless another CPU has. => false: no memory, or no addresses or slot numbers left. */
+static bool
+window_claim(struct heap *heap, u32 k)
+{
+	u64 bytes = window_bytes(heap, k), n = bytes >> HEAP_GRANULE_SHIFT;
+	u32 first = k == 0 ? 0 : heap->windows[k - 1].first + heap->windows[k - 1].nslabs;
+	u64 nslabs = MIN(heap_window_slabs(heap, bytes), SLOTS_MAX / heap->slots - first);
+	u32 start;
+	do {
+		start = __atomic_load_n(&heap_next_granule, __ATOMIC_ACQUIRE);
+		if (range_exceeds(start, n, HEAP_GRANULES) || nslabs == 0 || !granules_back(start, start + (u32)n))
+			return false;
+		u64 flags = raw_acquire(&heap_lock);
+		bool mine = start == heap_next_granule && heap->nwindows == k;
+		if (mine) {
+			u64 base = HEAP_BASE + ((u64)start << HEAP_GRANULE_SHIFT);
+			/* SAFETY: the notes lie behind the slabs in the window, which is the heap's for ever; see heap_window_slabs. */
+			heap->windows[k] = (struct heap_window){ .base = base, .first = first, .nslabs = (u32)nslabs,
+				.slabs = (struct slab *)(base + (nslabs << heap->slab_shift)) };
+			for (u32 g = start; g < start + n; g++)
+				__atomic_store_n(&heap_granules[g / HEAP_BLOCK][g % HEAP_BLOCK], (u16)(heap->id * HEAP_WINDOWS_EACH + k), __ATOMIC_RELAXED);
+			__atomic_store_n(&heap->nwindows, k + 1, __ATOMIC_RELEASE);
+			__atomic_store_n(&heap_next_granule, start + (u32)n, __ATOMIC_RELEASE);
+		}
+		raw_release(&heap_lock, flags);
+		if (mine)
+			return true;
+	} while (__atomic_load_n(&heap->nwindows, __ATOMIC_ACQUIRE) == k);
+	return true;
+}
+
+bool
+heap_window_hit(u64 address)
+{
+	return address - HEAP_BASE < (u64)HEAP_GRANULES << HEAP_GRANULE_SHIFT;
+}
+
+/** The window that slab number `slab` lies in; null: none yet. */
+static const struct heap_window *
+slab_window(const struct heap *heap, u32 slab)
+{
+	u32 n = __atomic_load_n(&heap->nwindows, __ATOMIC_ACQUIRE);
+	for (u32 k = 0; k < n && k < HEAP_WINDOWS_EACH; k++)
+		if (slab - heap->windows[k].first < heap->windows[k].nslabs)
+			return &heap->windows[k];
+	return nullptr;
+}
+
+/** The slab of a number that has been used: its note has memory. */
+static struct slab *
+slab_at(const struct heap *heap, u32 slab)
+{
+	const struct heap_window *window = slab_window(heap, slab);
+	fw_assert(window != nullptr);
+	return &window->slabs[slab - window->first];
+}
+
+static u64
+slab_base(const struct heap *heap, u32 slab)
+{
+	const struct heap_window *window = slab_window(heap, slab);
+	fw_assert(window != nullptr);
+	return window->base + ((u64)(slab - window->first) << heap->slab_shift);
+}
+
+/* --- slots --- */
+
+static struct slot_header *
+slot_header_at(u64 object)
+{
+	/* SAFETY: callers give the address of a slot's object in a window; a header lies right before each. */
+	return (struct slot_header *)(object - sizeof(struct slot_header));
+}
+
+struct slot
+slot_at(struct heap *heap, u32 number)
+{
+	u32 slab = number / heap->slots;
+	u64 object = slab_base(heap, slab) + heap->offset + (u64)(number % heap->slots) * heap->stride;
+	return (struct slot){ heap, slab_at(heap, slab), slot_header_at(object), number };
+}
+
+bool
+slot_find(const struct heap_type *type, const void *object, struct slot *out)
+{
+	u64 at = (u64)object, granule = (at - HEAP_BASE) >> HEAP_GRANULE_SHIFT;
+	if (at < HEAP_BASE || granule >= __atomic_load_n(&heap_next_granule, __ATOMIC_ACQUIRE))
+		return false;
+	u32 tag = __atomic_load_n(&heap_granules[granule / HEAP_BLOCK], __ATOMIC_RELAXED)[granule % HEAP_BLOCK];
+	struct heap *heap = heap_at(tag / HEAP_WINDOWS_EACH);
+	if (heap == nullptr || heap->type != type)
+		return false;
+	const struct heap_window *window = &heap->windows[tag % HEAP_WINDOWS_EACH];
+	u64 slab = (at - window->base) >> heap->slab_shift, in = (at - window->base) & (((u64)1 << heap->slab_shift) - 1);
+	if (slab >= window->nslabs || window->first + slab >= __atomic_load_n(&heap->nslabs, __ATOMIC_ACQUIRE) || in < heap->offset)
+		return false;
+	in -= heap->offset;
+	/* Exact: in < 2^16 wherever there is more than one slot, and the inverse is off by less than stride ≤ 2^16 parts in 2^32. */
+	u64 i = heap->slots == 1 ? 0 : in * heap->inverse >> 32;
+	if (i >= heap->slots || i * heap->stride != in)
+		return false;
+	*out = (struct slot){ heap, &window->slabs[slab], slot_header_at(at), (u32)(window->first + slab) * heap->slots + (u32)i };
+	return true;
+}
+
+/** One slot more that is not free. => false: the slab has no memory. */
+static bool
+slab_enter(struct slab *slab)
+{
+	u32 word = __atomic_load_n(&slab->word, __ATOMIC_RELAXED);
+	do {
+		if ((word & SLAB_STATES) != SLAB_BACKED)
+			return false;
+	} while (!__atomic_compare_exchange_n(&slab->word, &word, word + 1, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+	return true;
+}
+
+void
+slab_leave(struct slab *slab)
+{
+	u32 word = __atomic_fetch_sub(&slab->word, 1, __ATOMIC_ACQ_REL);
+	fw_assert((word & SLAB_STATES) == SLAB_BACKED && word != SLAB_BACKED);
+}
+
+bool
+slot_enter(struct heap *heap, u32 number, struct slot *out)
+{
+	if (number / heap->slots >= __atomic_load_n(&heap->nslabs, __ATOMIC_ACQUIRE))
+		return false;
+	*out = slot_at(heap, number);
+	return slab_enter(out->slab);
+}
+
+/* --- slabs come and go --- */
+
+/** Takes a number off `*list`, under the heap's lock. */
+static u32
+list_pop(const struct heap *heap, u32 *list)
+{
+	u32 slab = *list;
+	if (slab != SLOT_NONE)
+		*list = slab_at(heap, slab)->link;
+	return slab;
+}
+
+static void
+list_push(const struct heap *heap, u32 *list, u32 slab)
+{
+	slab_at(heap, slab)->link = *list;
+	*list = slab;
+}
+
+/** A slab number without memory, now the caller's alone; SLOT_NONE: no memory for its note, or no addresses left. */
+static u32
+slab_reserve(struct heap *heap)
+{
+	for (;;) {
+		u64 flags = raw_acquire(&heap->lock);
+		u32 slab = list_pop(heap, &heap->unused);
+		const struct heap_window *window = nullptr;
+		u32 nwindows = heap->nwindows;
+		u64 note = 0;
+		if (slab == SLOT_NONE && (window = slab_window(heap, heap->nslabs)) != nullptr) {
+			note = (u64)&window->slabs[heap->nslabs - window->first];
+			if (kspace_translate(note) != ~(u64)0) {
+				slab = heap->nslabs;
+				__atomic_store_n(&heap->nslabs, slab + 1, __ATOMIC_RELEASE);
+			}
+		}
+		raw_release(&heap->lock, flags);
+		if (slab != SLOT_NONE)
+			return slab;
+		if (window != nullptr ? !kspace_back_once(align_down(note, PAGE_SIZE), FRAME_KERNEL)
+		                      : nwindows == HEAP_WINDOWS_EACH || !window_claim(heap, nwindows))
+			return SLOT_NONE;
+	}
+}
+
+/** Unmaps the first npages pages of a slab that is the caller's alone. */
+static void
+slab_drain(struct heap *heap, u32 slab, u64 npages)
+{
+	kspace_retire(slab_base(heap, slab), npages);
+	__atomic_fetch_add(&draining_pages, npages, __ATOMIC_RELAXED);
+	u64 flags = raw_acquire(&heap->lock);
+	list_push(heap, &heap->draining, slab);
+	raw_release(&heap->lock, flags);
+}
+
+u32
+slab_grow(struct heap *heap)
+{
+	u32 number = slab_reserve(heap);
+	if (number == SLOT_NONE)
+		return SLOT_NONE;
+	u64 done = kspace_back(slab_base(heap, number), heap->pages, FRAME_HEAP);
+	if (done < heap->pages) {
+		slab_drain(heap, number, done);
+		slab_flush(true);
+		return SLOT_NONE;
+	}
+	for (u32 i = 0; i < heap->slots; i++)
+		__atomic_store_n(&slot_at(heap, number * heap->slots + i).header->word, ref_word(SLOT_CLEAN, 0, 0), __ATOMIC_RELAXED);
+	__atomic_store_n(&slab_at(heap, number)->word, SLAB_BACKED, __ATOMIC_RELEASE);
+	__atomic_fetch_add(&heap->backed, 1, __ATOMIC_RELAXED);
+	return number;
+}
+
+bool
+slab_retire(struct heap *heap, u32 number)
+{
+	if ((heap->type->flags & HEAP_FRAMEWORK) != 0 || number >= __atomic_load_n(&heap->nslabs, __ATOMIC_ACQUIRE))
+		return false;
+	u32 word = SLAB_BACKED;
+	if (!__atomic_compare_exchange_n(&slab_at(heap, number)->word, &word, SLAB_GOING, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return false;
+	__atomic_fetch_sub(&heap->backed, 1, __ATOMIC_RELAXED);
+	slab_drain(heap, number, heap->pages);
+	return true;
+}
+
+/** Frees the pages that slab `number` still has, whose mapping each CPU has forgotten. */
+static void
+slab_reclaim(struct heap *heap, u32 number)
+{
+	u64 base = slab_base(heap, number), npages = 0;
+	while (npages < heap->pages && kspace_retired(base + (npages << PAGE_SHIFT)))
+		npages++;
+	kspace_reclaim(base, npages, FRAME_HEAP);
+	__atomic_fetch_sub(&draining_pages, npages, __ATOMIC_RELAXED);
+	__atomic_store_n(&slab_at(heap, number)->word, SLAB_NONE, __ATOMIC_RELEASE);
+}
+
+bool
+slab_flush(bool urgent)
+{
+	u64 pages = __atomic_load_n(&draining_pages, __ATOMIC_RELAXED);
+	if (pages == 0 || (!urgent && pages < SLAB_BATCH_PAGES) || !shootdown_allowed())
+		return false;
+	if (__atomic_exchange_n(&flush_running, 1, __ATOMIC_ACQUIRE) != 0)
+		return false;
+	for (u32 id = 1; id <= heap_count(); id++) {
+		struct heap *heap = heap_at(id);
+		u64 flags = raw_acquire(&heap->lock);
+		heap->flushing = heap->draining;
+		heap->draining = SLOT_NONE;
+		raw_release(&heap->lock, flags);
+	}
+	kspace_flush(HEAP_BASE, (u64)HEAP_GRANULES << (HEAP_GRANULE_SHIFT - PAGE_SHIFT));
+	for (u32 id = 1; id <= heap_count(); id++) {
+		struct heap *heap = heap_at(id);
+		for (;;) {
+			u64 flags = raw_acquire(&heap->lock);
+			u32 number = list_pop(heap, &heap->flushing);
+			raw_release(&heap->lock, flags);
+			if (number == SLOT_NONE)
+				break;
+			slab_reclaim(heap, number);
+			flags = raw_acquire(&heap->lock);
+			list_push(heap, &heap->unused, number);
+			raw_release(&heap->lock, flags);
+		}
+	}
+	__atomic_store_n(&flush_running, 0, __ATOMIC_RELEASE);
+	return true;
+}
+
+/* --- what policies may look at --- */
+
+static struct heap *
+heap_check(u32 id)
+{
+	struct heap *heap = heap_at(id);
+	if (heap == nullptr)
+		misuse("no such heap");
+	return heap;
+}
+
+struct slab_note *
+slab_note(u32 id, u32 slab)
+{
+	const struct heap *heap = heap_check(id);
+	if (slab >= __atomic_load_n(&heap->nslabs, __ATOMIC_ACQUIRE))
+		misuse("slab_note: no such slab");
+	return &slab_at(heap, slab)->note;
+}
+
+u32 *
+slot_link(u32 id, u32 number)
+{
+	struct heap *heap = heap_check(id);
+	u32 slab = number / heap->slots;
+	if (slab >= __atomic_load_n(&heap->nslabs, __ATOMIC_ACQUIRE) ||
+	    (__atomic_load_n(&slab_at(heap, slab)->word, __ATOMIC_ACQUIRE) & SLAB_STATES) != SLAB_BACKED)
+		misuse("slot_link: the slot has no memory");
+	/* Where the memory goes in between, the access faults, which is the policy's trap. */
+	return &slot_at(heap, number).header->link;
+}
+
+/** The plain policy that replaces one which trapped: any free slot, found by looking at all. */
+static u32
+fallback_take(u32 id)
+{
+	struct heap *heap = heap_at(id);
+	u32 nslabs = __atomic_load_n(&heap->nslabs, __ATOMIC_ACQUIRE);
+	for (u32 number = 0; number < nslabs; number++) {
+		struct slab *slab = slab_at(heap, number);
+		if ((__atomic_load_n(&slab->word, __ATOMIC_RELAXED) & ~SLAB_STATES) >= heap->slots || !slab_enter(slab))
+			continue;
+		u32 found = SLOT_NONE;
+		for (u32 i = 0; i < heap->slots && found == SLOT_NONE; i++) {
+			u32 state = ref_state(ref_load(&slot_at(heap, number * heap->slots + i).header->word));
+			if (state == SLOT_CLEAN || state == SLOT_FREE)
+				found = number * heap->slots + i;
+		}
+		slab_leave(slab);
+		if (found != SLOT_NONE)
+			return found;
+	}
+	return SLOT_NONE;
+}
+
+static void
+fallback_give(u32 heap, u32 slot)
+{
+	(void)heap;
+	(void)slot;
+}
+
+static void
+fallback_added(u32 heap, u32 slab, u32 slots)
+{
+	(void)heap;
+	(void)slab;
+	(void)slots;
+}
+
+static u32
+fallback_release(u32 id, bool urgent)
+{
+	struct heap *heap = heap_at(id);
+	for (u32 number = 0; urgent && number < heap->nslabs; number++)
+		if (__atomic_load_n(&slab_at(heap, number)->word, __ATOMIC_RELAXED) == SLAB_BACKED)
+			return number;
+	return SLOT_NONE;
+}
+
+const struct slab_policy slab_policy_fallback = {
+	.take = fallback_take, .give = fallback_give, .slab_added = fallback_added, .slab_release = fallback_release,
+};
+
+/* --- statistics --- */
+
+static u64
+heap_live(const struct heap *heap)
+{
+	u64 live = 0;
+	for (u32 number = 0; number < __atomic_load_n(&heap->nslabs, __ATOMIC_ACQUIRE); number++) {
+		u32 word = __atomic_load_n(&slab_at(heap, number)->word, __ATOMIC_RELAXED);
+		if ((word & SLAB_STATES) == SLAB_BACKED)
+			live += word & ~SLAB_STATES;
+	}
+	return live;
+}
+
+bool
+heap_is_ample(const struct heap *heap)
+{
+	u64 slabs = __atomic_load_n(&heap->backed, __ATOMIC_RELAXED), slots = slabs * heap->slots;
+	return (slabs & (slabs - 1)) == 0 && slots > HEAP_FREE_MAX && slots - MIN(heap_live(heap), slots) > HEAP_FREE_MAX + 2 * heap->slots;
+}
+
+bool
+heap_stat_read(u32 id, struct heap_stat *out, struct bytes name)
+{
+	const struct heap *heap = heap_at(id);
+	if (heap == nullptr)
+		return false;
+	bytes_fill(name, 0);
+	for (size_t i = 0; i < name.len && heap->type->name[i] != 0; i++)
+		name.ptr[i] = (u8)heap->type->name[i];
+	*out = (struct heap_stat){
+		.live = heap_live(heap),
+		.pages = (u64)__atomic_load_n(&heap->backed, __ATOMIC_RELAXED) * heap->pages,
+		.size = heap->slots == 1 ? (u64)heap->pages << PAGE_SHIFT : heap->stride,
+	};
+	return true;
+}

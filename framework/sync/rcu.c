@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * RCU: readers switch preemption off; a CPU that passes through the scheduler is in no read section.
+ *
+ * A grace period is a number. Its waiter takes the next number, after what it unpublished; each CPU that passes through the scheduler notes the
+ * number it sees there. Once every CPU has noted it, or was seen in a stretch without readers (idle, user mode), each section that was
+ * running at the start has ended. The fences pair: a CPU that was seen quiet reads, once it is not, what was unpublished before.
+ */
+#include <irq/interrupt.h>
+#include <sync/lock.h>
+#include <sync/raw_lock.h>
+#include <sync/rcu.h>
+
+enum : u64 { RCU_WAIT_MIN = 20 * NS_PER_US, RCU_WAIT_MAX = NS_PER_MS };
+
+static u64 rcu_period;                                                  /* [atomic] the last number taken */
+static struct { u32 quiet; } rcu_cpus[CPU_MAX] __attribute__((aligned(64)));  /* [atomic] written by its CPU */
+
+static struct raw_lock rcu_lock;
+static struct rcu_head *rcu_first GUARDED_BY(&rcu_lock), *rcu_last GUARDED_BY(&rcu_lock);
+static u32 rcu_pending;                                                 /* [atomic] there are deferred calls */
+static struct wait_queue rcu_wait;
+
+void
+rcu_read_begin(void)
+{
+	u64 flags = arch_irq_save();
+	struct cpu *cpu = this_cpu();
+	cpu->preempt_off++;
+	lock_holder(cpu)->rcu_depth++;
+	arch_irq_restore(flags);
+}
+
+void
+rcu_read_end(void)
+{
+	u64 flags = arch_irq_save();
+	struct cpu *cpu = this_cpu();
+	struct task *self = lock_holder(cpu);
+	if (self->rcu_depth <= irq_floor_rcu())
+		misuse("rcu_read_end without rcu_read_begin");
+	self->rcu_depth--;
+	cpu->preempt_off--;
+	arch_irq_restore(flags);
+	preempt_check();
+}
+
+void
+rcu_quiescent(struct cpu *cpu)
+{
+	u64 period = __atomic_load_n(&rcu_period, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&cpu->rcu_seen, __ATOMIC_RELAXED) != period)
+		__atomic_store_n(&cpu->rcu_seen, period, __ATOMIC_SEQ_CST);
+}
+
+void
+rcu_quiet_begin(struct cpu *cpu)
+{
+	__atomic_store_n(&rcu_cpus[cpu->id].quiet, 1, __ATOMIC_RELEASE);
+}
+
+bool
+rcu_quiet_end(struct cpu *cpu)
+{
+	if (__atomic_load_n(&rcu_cpus[cpu->id].quiet, __ATOMIC_RELAXED) == 0)
+		return false;
+	__atomic_store_n(&rcu_cpus[cpu->id].quiet, 0, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return true;
+}
+
+static bool
+rcu_passed(u32 id, u64 period)
+{
+	return __atomic_load_n(&cpu_table[id]->rcu_seen, __ATOMIC_SEQ_CST) >= period ||
+	       __atomic_load_n(&rcu_cpus[id].quiet, __ATOMIC_SEQ_CST) != 0;
+}
+
+void
+rcu_synchronize(void)
+{
+	task_check_may_sleep();
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	u64 period = __atomic_add_fetch(&rcu_period, 1, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	u64 wait = RCU_WAIT_MIN;
+	for (u32 id = 0; id < cpu_count(); id++) {
+		while (!rcu_passed(id, period)) {
+			cpu_reschedule(id);
+			(void)task_sleep_until(clock_now() + wait, false);
+			wait = MIN(wait * 2, RCU_WAIT_MAX);
+		}
+	}
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+void
+rcu_defer(struct rcu_head *head, void (*fn)(struct rcu_head *))
+{
+	head->next = nullptr;
+	head->fn = fn;
+	u64 flags = raw_acquire(&rcu_lock);
+	bool first = rcu_first == nullptr;
+	*(first ? &rcu_first : &rcu_last->next) = head;
+	rcu_last = head;
+	__atomic_store_n(&rcu_pending, 1, __ATOMIC_SEQ_CST);
+	raw_release(&rcu_lock, flags);
+	if (first)
+		wake_one(&rcu_wait);
+}
+
+static struct rcu_head *
+rcu_take(void)
+{
+	u64 flags = raw_acquire(&rcu_lock);
+	struct rcu_head *list = rcu_first;
+	rcu_first = rcu_last = nullptr;
+	__atomic_store_n(&rcu_pending, 0, __ATOMIC_SEQ_CST);
+	raw_release(&rcu_lock, flags);
+	return list;
+}
+
+static void
+rcu_call(struct rcu_head *head)
+{
+	struct contain_frame frame;
+	if (contain_begin(&frame) != 0)
+		return;
+	head->fn(head);
+	contain_expect_balance(&frame);
+	contain_end(&frame);
+}
+
+void
+rcu_task(struct object *unused)
+{
+	(void)unused;
+	for (;;) {
+		(void)WAIT_UNTIL(&rcu_wait, __atomic_load_n(&rcu_pending, __ATOMIC_SEQ_CST) != 0, WAIT_PLAIN, TIME_NEVER);
+		struct rcu_head *list = rcu_take();
+		rcu_synchronize();
+		while (list != nullptr) {
+			struct rcu_head *head = list;
+			list = head->next;   /* its storage is gone once it was called */
+			rcu_call(head);
+		}
+	}
+}

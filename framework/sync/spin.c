@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * Spin locks: tickets, an owner, and an entry in the holder's list.
+ *
+ * What can fault (the lock lies in a service's memory) comes before the list and the interrupt state change, so a fault leaves nothing behind
+ * that containment does not know of.
+ */
+#include <irq/interrupt.h>
+#include <sync/lock.h>
+
+static u32
+owner_load(const struct spin_lock *lock)
+{
+	return __atomic_load_n(&lock->owner, __ATOMIC_RELAXED);
+}
+
+static void
+ticket_acquire(struct spin_lock *lock)
+{
+	u16 mine = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
+	while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != mine)
+		arch_pause();
+}
+
+/** The holder alone writes `serving`. */
+static void
+ticket_release(struct spin_lock *lock)
+{
+	__atomic_store_n(&lock->serving, (u16)(__atomic_load_n(&lock->serving, __ATOMIC_RELAXED) + 1), __ATOMIC_RELEASE);
+}
+
+static bool
+ticket_try_acquire(struct spin_lock *lock)
+{
+	u16 serving = __atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE), next = serving;
+	return __atomic_compare_exchange_n(&lock->next, &next, (u16)(serving + 1), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static void
+owner_set(struct task *self, struct spin_lock *lock, enum lock_kind kind)
+{
+	__atomic_store_n(&lock->owner, (owner_load(lock) & LOCK_POISONED) | self->id, __ATOMIC_RELAXED);
+	lock_push(self, lock, kind);
+}
+
+/** Preemption off, and the checks before a spin_lock is taken. */
+static struct task *
+spin_begin(const struct spin_lock *lock)
+{
+	u64 flags = arch_irq_save();
+	struct cpu *cpu = this_cpu();
+	struct task *self = lock_holder(cpu);
+	if (cpu->irq_depth != 0)
+		misuse("spin_lock taken in an interrupt handler: it must be an irq_spin_lock");
+	lock_check(self, lock);
+	cpu->preempt_off++;
+	arch_irq_restore(flags);
+	return self;
+}
+
+/** Gives the lock up; the caller has interrupts off. */
+static void
+spin_end(struct task *self, struct spin_lock *lock, u32 poison)
+{
+	u32 owner = owner_load(lock);
+	if ((owner & ~LOCK_POISONED) == self->id)
+		__atomic_store_n(&lock->owner, (owner & LOCK_POISONED) | poison, __ATOMIC_RELAXED);
+	ticket_release(lock);
+}
+
+/** Preemption as it was before, with interrupts in state `flags`. */
+static void
+preempt_restore(u64 flags)
+{
+	this_cpu()->preempt_off--;
+	arch_irq_restore(flags);
+	preempt_check();
+}
+
+void
+spin_acquire(struct spin_lock *lock) NO_THREAD_SAFETY("implements the lock")
+{
+	struct task *self = spin_begin(lock);
+	ticket_acquire(lock);
+	owner_set(self, lock, LOCK_SPIN);
+}
+
+bool
+spin_try_acquire(struct spin_lock *lock) NO_THREAD_SAFETY("implements the lock")
+{
+	struct task *self = spin_begin(lock);
+	if (ticket_try_acquire(lock)) {
+		owner_set(self, lock, LOCK_SPIN);
+		return true;
+	}
+	preempt_restore(arch_irq_save());
+	return false;
+}
+
+void
+spin_release(struct spin_lock *lock) NO_THREAD_SAFETY("implements the lock")
+{
+	u64 flags = arch_irq_save();
+	struct task *self = lock_holder(this_cpu());
+	if (irq_context() || !lock_pop(self, lock, LOCK_SPIN))
+		misuse("spin lock released by a task that does not hold it");
+	spin_end(self, lock, 0);
+	preempt_restore(flags);
+}
+
+void
+irq_spin_acquire(struct irq_spin_lock *lock) NO_THREAD_SAFETY("implements the lock")
+{
+	u64 flags = arch_irq_save();
+	struct cpu *cpu = this_cpu();
+	struct task *self = lock_holder(cpu);
+	lock_check(self, lock);
+	cpu->preempt_off++;
+	ticket_acquire(&lock->lock);
+	owner_set(self, &lock->lock, LOCK_IRQ_SPIN);
+	if (self->nirq++ == 0)
+		self->irq_flags = flags;
+}
+
+/** The interrupt state to go back to, once an irq_spin lock has gone off the list. */
+static u64
+irq_spin_flags(struct task *self, u64 flags)
+{
+	return --self->nirq == 0 ? self->irq_flags : flags;
+}
+
+void
+irq_spin_release(struct irq_spin_lock *lock) NO_THREAD_SAFETY("implements the lock")
+{
+	u64 flags = arch_irq_save();
+	struct task *self = lock_holder(this_cpu());
+	if (!lock_pop(self, lock, LOCK_IRQ_SPIN))
+		misuse("spin lock released by a task that does not hold it");
+	flags = irq_spin_flags(self, flags);
+	spin_end(self, &lock->lock, 0);
+	preempt_restore(flags);
+}
+
+/** Interrupts stay off: containment goes back to the state at its frame. */
+void
+spin_abandon(struct task *self, struct spin_lock *lock, enum lock_kind kind)
+{
+	if (kind == LOCK_IRQ_SPIN)
+		self->nirq--;
+	spin_end(self, lock, LOCK_POISONED);
+}
+
+bool
+spin_held(const struct spin_lock *lock)
+{
+	u64 flags = arch_irq_save();
+	bool held = lock_in_list(lock_holder(this_cpu()), lock, LOCK_SPIN);
+	arch_irq_restore(flags);
+	return held;
+}
+
+bool
+irq_spin_held(const struct irq_spin_lock *lock)
+{
+	u64 flags = arch_irq_save();
+	bool held = lock_in_list(lock_holder(this_cpu()), lock, LOCK_IRQ_SPIN);
+	arch_irq_restore(flags);
+	return held;
+}
+
+bool
+spin_poisoned(const struct spin_lock *lock)
+{
+	return (owner_load(lock) & LOCK_POISONED) != 0;
+}
+
+void
+spin_clear_poison(struct spin_lock *lock)
+{
+	if (!spin_held(lock))
+		misuse("poison cleared of a lock that is not held");
+	__atomic_fetch_and(&lock->owner, ~LOCK_POISONED, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * The scheduler's mechanism: each CPU's idle task runs the loop that picks a task, switches to it, and settles what became of it once it is back.
+ *
+ * The policy says who runs where (hooks.c). All of this runs with interrupts off. See task_impl.h for the states.
+ */
+#include <irq/interrupt.h>
+#include <mm/mm.h>
+#include <sync/lock.h>
+#include <sync/rcu.h>
+
+static struct sched_cpu {
+	struct task *left;      /* [self] the task that has just left its stack */
+	u64 tick_ns;            /* [atomic] when the policy looks at the running task next; written by its CPU */
+	u32 retick;             /* [atomic] another CPU wants that looked at */
+} sched_cpus[CPU_MAX] __attribute__((aligned(64)));
+
+/* --- time --- */
+
+/** Books the time since the last booking. */
+static void
+account(struct task *task, u64 now)
+{
+	u64 *total = task->in_user ? &task->user_ns : &task->kernel_ns;
+	__atomic_store_n(total, *total + (now - task->stamp_ns), __ATOMIC_RELAXED);
+	task->stamp_ns = now;
+}
+
+void
+sched_account(struct task *self)
+{
+	u64 flags = arch_irq_save();
+	account(self, arch_clock_ns());
+	arch_irq_restore(flags);
+}
+
+/** Tells the policy what the task has used. => true: preempt it. */
+static bool
+report(struct task *task, u32 cpu, u64 now)
+{
+	account(task, now);
+	u64 total = task->user_ns + task->kernel_ns, ran = total - task->reported_ns;
+	task->reported_ns = total;
+	return hook_tick(task, cpu, ran);
+}
+
+void
+task_user_enter(void)
+{
+	struct cpu *cpu = this_cpu();
+	account(cpu->current, arch_clock_ns());
+	cpu->current->in_user = true;
+	rcu_quiescent(cpu);
+	rcu_quiet_begin(cpu);
+}
+
+void
+task_user_leave(void)
+{
+	struct cpu *cpu = this_cpu();
+	(void)rcu_quiet_end(cpu);
+	account(cpu->current, arch_clock_ns());
+	cpu->current->in_user = false;
+}
+
+static void
+tick_arm(struct cpu *cpu, u64 now)
+{
+	u64 at = cpu->current == cpu->idle ? TIME_NEVER : hook_next_tick(cpu->current, cpu->id, now);
+	__atomic_store_n(&sched_cpus[cpu->id].tick_ns, at, __ATOMIC_SEQ_CST);
+	timer_tick_set(at);
+}
+
+void
+sched_tick(void)
+{
+	struct cpu *cpu = this_cpu();
+	u64 now = arch_clock_ns();
+	if (cpu->current == nullptr || cpu->current == cpu->idle || report(cpu->current, cpu->id, now))
+		__atomic_store_n(&cpu->resched, 1, __ATOMIC_SEQ_CST);
+	else
+		tick_arm(cpu, now);
+}
+
+/* --- leaving the CPU --- */
+
+void
+sched_leave(struct task *self)
+{
+	struct cpu *cpu = this_cpu();
+	fw_assert(cpu->current == self && self != cpu->idle && cpu->raw_depth == 0 && cpu->preempt_off == 0 && cpu->irq_depth == 0);
+	(void)report(self, cpu->id, arch_clock_ns());
+	sched_cpus[cpu->id].left = self;
+	/* SAFETY: 0 is no stack, and the idle task never enters user mode. */
+	arch_task_switched((void *)cpu->idle->stack_top);
+	cpu->current = cpu->idle;
+	arch_context_switch(&self->context, &cpu->idle->context);
+}
+
+static void
+sched_leave_ready(struct task *self, enum sched_reason reason)
+{
+	self->reason = reason;
+	__atomic_store_n(&self->state, TASK_READY | TASK_ON_CPU, __ATOMIC_SEQ_CST);
+	sched_leave(self);
+}
+
+void
+sched_block_begin(struct task *self)
+{
+	self->reason = SCHED_WAKE;
+	__atomic_store_n(&self->state, TASK_BLOCKED | TASK_ON_CPU, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+/** It may have been woken already, READY: nobody else looks at a READY task that is on a CPU. */
+void
+sched_block_cancel(struct task *self)
+{
+	__atomic_store_n(&self->state, TASK_RUNNING | TASK_ON_CPU, __ATOMIC_SEQ_CST);
+}
+
+void
+task_yield(void)
+{
+	task_check_may_sleep();
+	u64 flags = arch_irq_save();
+	sched_leave_ready(this_cpu()->current, SCHED_YIELD);
+	arch_irq_restore(flags);
+}
+
+void
+sched_interrupt_exit(struct cpu *cpu, bool preemptible)
+{
+	struct task *self = cpu->current;
+	if (self == nullptr || self == cpu->idle || cpu->irq_depth != 0)
+		return;
+	if (__atomic_load_n(&sched_cpus[cpu->id].retick, __ATOMIC_RELAXED) != 0) {
+		__atomic_store_n(&sched_cpus[cpu->id].retick, 0, __ATOMIC_SEQ_CST);
+		tick_arm(cpu, arch_clock_ns());
+	}
+	if (preemptible && cpu->preempt_off == 0 && cpu->raw_depth == 0 && __atomic_load_n(&cpu->resched, __ATOMIC_SEQ_CST) != 0)
+		sched_leave_ready(self, SCHED_PREEMPTED);
+}
+
+/* --- becoming ready --- */
+
+/** The task on `cpu` runs without a tick, perhaps, and now has a competitor. */
+static void
+tick_ask(u32 cpu)
+{
+	if (__atomic_load_n(&sched_cpus[cpu].tick_ns, __ATOMIC_SEQ_CST) != TIME_NEVER)
+		return;
+	if (__atomic_exchange_n(&sched_cpus[cpu].retick, 1, __ATOMIC_SEQ_CST) == 0)
+		arch_ipi(cpu, IPI_RESCHEDULE);
+}
+
+void
+sched_ready(struct task *task, enum sched_reason reason)
+{
+	u32 cpu = hook_select_cpu(task, reason);
+	bool preempt = hook_enqueue(task, cpu, reason);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	const struct cpu *target = cpu_table[cpu];
+	bool idle = __atomic_load_n(&target->current, __ATOMIC_SEQ_CST) == target->idle;
+	if (!preempt && !idle)
+		tick_ask(cpu);
+	else if (cpu == this_cpu()->id)
+		__atomic_store_n(&this_cpu()->resched, 1, __ATOMIC_SEQ_CST);   /* looked at on the way out of here */
+	else
+		cpu_reschedule(cpu);
+}
+
+bool
+task_wake(struct task *task)
+{
+	u32 old = __atomic_load_n(&task->state, __ATOMIC_SEQ_CST);
+	do {
+		if ((old & ~TASK_ON_CPU) != TASK_BLOCKED)
+			return false;
+	} while (!__atomic_compare_exchange_n(&task->state, &old, TASK_READY | (old & TASK_ON_CPU), false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+	if ((old & TASK_ON_CPU) == 0) {
+		u64 flags = arch_irq_save();
+		sched_ready(task, SCHED_WAKE);
+		arch_irq_restore(flags);
+		preempt_check();
+	}
+	return true;
+}
+
+/* --- the loop --- */
+
+/** The task that has left its stack is free for others from here on. */
+static void
+settle(struct sched_cpu *sched)
+{
+	struct task *left = sched->left;
+	if (left == nullptr)
+		return;
+	sched->left = nullptr;
+	enum sched_reason reason = left->reason;
+	u32 old = __atomic_fetch_and(&left->state, ~(u32)TASK_ON_CPU, __ATOMIC_SEQ_CST);
+	if (old == (TASK_READY | TASK_ON_CPU))
+		sched_ready(left, reason);
+	else if (old == (TASK_DEAD | TASK_ON_CPU))
+		task_reap(left);
+	/* BLOCKED: it may be running elsewhere, or be gone. */
+}
+
+static void
+switch_to(struct cpu *cpu, struct task *next)
+{
+	__atomic_store_n(&next->last_cpu, cpu->id, __ATOMIC_RELAXED);
+	next->stamp_ns = arch_clock_ns();
+	__atomic_store_n(&cpu->current, next, __ATOMIC_SEQ_CST);
+	vm_space_switch(next->space);
+	tick_arm(cpu, next->stamp_ns);
+	arch_context_switch(&cpu->idle->context, &next->context);
+}
+
+static void
+idle(struct cpu *cpu, u64 wake_ns)
+{
+	timer_tick_set(wake_ns);
+	__atomic_store_n(&sched_cpus[cpu->id].tick_ns, TIME_NEVER, __ATOMIC_SEQ_CST);
+	rcu_quiet_begin(cpu);
+	arch_idle();
+	(void)rcu_quiet_end(cpu);
+}
+
+[[noreturn]] void
+sched_loop(void)
+{
+	struct cpu *cpu = this_cpu();   /* idle tasks stay where they are */
+	for (;;) {
+		settle(&sched_cpus[cpu->id]);
+		rcu_quiescent(cpu);
+		__atomic_store_n(&cpu->resched, 0, __ATOMIC_SEQ_CST);
+		u64 retry_ns;
+		struct task *next = hook_pick(cpu->id, &retry_ns);
+		if (next != nullptr)
+			switch_to(cpu, next);
+		else if (__atomic_load_n(&cpu->resched, __ATOMIC_SEQ_CST) == 0)
+			idle(cpu, retry_ns);
+	}
+}

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * Tasks: their life from creation to the reaper, and what services may ask of them.
+ *
+ * References of the framework to a task: one from its start to the reaper, one for the time of each call. Its stack is freed by the reaper,
+ * or, where it was never started, by its release.
+ */
+#include <arch/string.h>
+#include <irq/interrupt.h>
+#include <mm/mm.h>
+#include <sync/lock.h>
+#include <sync/raw_lock.h>
+#include <sync/rcu.h>
+#include <user/user_impl.h>
+
+static void task_release(struct object *object);
+const struct heap_type task_heap_type;
+static u32 task_heap_ids_[1];
+HEAP_TYPE_ENTRY_ const struct heap_type task_heap_type = {
+	.name = "task", .size = sizeof(struct task), .align = alignof(struct task), .flags = HEAP_FRAMEWORK | HEAP_RELEASE_IN_TASK,
+	.release = task_release, .ids = task_heap_ids_, .nids = 1,
+};
+
+static struct raw_lock reaper_lock;
+static struct task *reaper_list GUARDED_BY(&reaper_lock);
+static u32 reaper_pending;              /* [atomic] */
+static struct wait_queue reaper_wait;
+
+static void
+task_timeout(struct timer_event *event)
+{
+	/* SAFETY: set for the `timeout` member of tasks only: task_alloc. A late call finds another task there at worst, and wakes it for nothing. */
+	(void)task_wake((struct task *)((u8 *)event - __builtin_offsetof(struct task, timeout)));
+}
+
+/* --- creation --- */
+
+/** What a task needs to run: given back once it is on no CPU and never will be again. Interrupts on. */
+static void
+task_strip(struct task *task)
+{
+	if (task->stack_top == 0)
+		return;
+	hook_task_fini(task);
+	stack_free(task->stack_top);
+	task->stack_top = 0;
+}
+
+static void
+task_release(struct object *object)
+{
+	struct task *task = (struct task *)object;
+	task_strip(task);
+	registry_remove(task);
+}
+
+static struct task *
+task_alloc(struct cbytes name)
+{
+	struct task *task = (struct task *)heap_alloc(&task_heap_type);
+	if (task == nullptr)
+		return nullptr;
+	for (size_t i = 0; i < MIN(cbytes_len(name), sizeof(task->name) - 1); i++)
+		task->name[i] = (char)cbytes_get(name, i);
+	task->timeout.fn = task_timeout;
+	registry_add(task);
+	return task;
+}
+
+/** What a task gives up when it ends, trapped or not. Preemptible; no lock is held. */
+[[noreturn]] static void
+task_die(struct task *self, enum task_end end)
+{
+	self->contain = nullptr;
+	vm_space_activate(nullptr);
+	user_task_end(self);
+	sched_account(self);
+	__atomic_store_n(&self->end, end, __ATOMIC_SEQ_CST);
+	wake_all(&self->ended);
+	(void)arch_irq_save();
+	__atomic_store_n(&self->state, TASK_DEAD | TASK_ON_CPU, __ATOMIC_SEQ_CST);
+	sched_leave(self);
+	panic("a dead task runs");
+}
+
+/** Where a task begins: on its own stack, interrupts off. */
+static void
+task_entry(void)
+{
+	struct task *self = this_cpu()->current;
+	struct contain_frame frame;
+	arch_irq_enable();
+	if (contain_begin(&frame) == 0) {
+		self->fn(self->arg);
+		task_exit();
+	}
+	task_die(self, TASK_TRAPPED);
+}
+
+err_t
+task_create(task_fn *fn, struct object *arg, struct cbytes name, struct task **out)
+{
+	if (fn == nullptr)
+		misuse("task without a function");
+	struct task *task = task_alloc(name);
+	if (task == nullptr)
+		return ENOMEM;
+	task->fn = fn;
+	task->arg = arg;
+	err_t result = hook_task_init(task);
+	u64 top = result == OK ? stack_alloc() : 0;
+	if (top == 0) {
+		if (result == OK)
+			hook_task_fini(task);
+		task_put(task);
+		return result == OK ? ENOMEM : result;
+	}
+	task->stack_top = top;
+	/* SAFETY: top is the end of a stack that nobody else uses: stack_alloc. */
+	arch_context_init(&task->context, (void *)top, task_entry);
+	*out = task;
+	return OK;
+}
+
+err_t
+task_start(struct task *task)
+{
+	handle_enter(&task_heap_type, task);
+	u32 state = TASK_NEW;
+	u64 flags = arch_irq_save();
+	if (__atomic_load_n(&task->state, __ATOMIC_RELAXED) == TASK_NEW)
+		__atomic_store_n(&task->last_cpu, this_cpu()->id, __ATOMIC_RELAXED);
+	bool started = __atomic_compare_exchange_n(&task->state, &state, TASK_READY, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	if (started)
+		sched_ready(task, SCHED_NEW);
+	arch_irq_restore(flags);
+	if (!started) {
+		handle_leave(&task_heap_type, task);
+		return EINVAL;
+	}
+	/* The call's reference is the running task's from now on; the reaper drops it. */
+	preempt_check();
+	return OK;
+}
+
+void
+task_get(struct task *task)
+{
+	heap_get(&task_heap_type, (struct object *)task);
+}
+
+void
+task_put(struct task *task)
+{
+	heap_put(&task_heap_type, (struct object *)task);
+}
+
+/* --- the end --- */
+
+void
+task_exit(void)
+{
+	if (irq_context())
+		misuse("task_exit in an interrupt handler");
+	task_check_may_sleep();
+	struct task *self = task_self();
+	if (self->nlocks != 0)
+		misuse("task ends with a lock held");
+	task_die(self, TASK_RETURNED);
+}
+
+/** From the scheduler's loop, interrupts off: the task is on no stack any more. */
+void
+task_reap(struct task *task)
+{
+	u64 flags = raw_acquire(&reaper_lock);
+	task->queue_next = reaper_list;
+	reaper_list = task;
+	__atomic_store_n(&reaper_pending, 1, __ATOMIC_SEQ_CST);
+	raw_release(&reaper_lock, flags);
+	wake_one(&reaper_wait);
+}
+
+static void
+reaper_run(void)
+{
+	u64 flags = raw_acquire(&reaper_lock);
+	struct task *list = reaper_list;
+	reaper_list = nullptr;
+	__atomic_store_n(&reaper_pending, 0, __ATOMIC_SEQ_CST);
+	raw_release(&reaper_lock, flags);
+	while (list != nullptr) {
+		struct task *task = list;
+		list = task->queue_next;
+		task_strip(task);
+		heap_drop(&task_heap_type, task);
+	}
+}
+
+static void
+system_spawn(task_fn *fn, struct cbytes name)
+{
+	struct task *task;
+	if (task_create(fn, nullptr, name, &task) != OK || task_start(task) != OK)
+		panic("no memory for the framework's own tasks");
+	task_put(task);
+}
+
+static void
+reaper_task(struct object *unused)
+{
+	(void)unused;
+	for (;;) {
+		(void)WAIT_UNTIL(&reaper_wait, __atomic_load_n(&reaper_pending, __ATOMIC_SEQ_CST) != 0, WAIT_PLAIN, TIME_NEVER);
+		reaper_run();
+	}
+}
+
+/* --- boot --- */
+
+/** The running code becomes its CPU's idle task. */
+static void
+idle_init(struct cpu *cpu)
+{
+	struct task *idle = task_alloc(TEXT("idle"));
+	if (idle == nullptr)
+		panic("no memory for the idle task of CPU {}", cpu->id);
+	idle->state = TASK_RUNNING | TASK_ON_CPU;
+	idle->last_cpu = cpu->id;
+	cpu->idle = idle;
+	__atomic_store_n(&cpu->current, idle, __ATOMIC_SEQ_CST);
+	if (cpu->online == 0)
+		cpu_online();
+}
+
+void
+task_init(void)
+{
+	idle_init(this_cpu());
+}
+
+void
+task_system_start(void)
+{
+	system_spawn(reaper_task, TEXT("reaper"));
+	system_spawn(rcu_task, TEXT("rcu"));
+	for (u32 i = 0; i < cpu_count(); i++)
+		system_spawn(work_task, TEXT("worker"));
+}
+
+void
+task_run_idle(void)
+{
+	if (this_cpu()->idle == nullptr)
+		idle_init(this_cpu());
+	sched_loop();
+}
+
+/* --- what services ask --- */
+
+void
+task_check_may_sleep(void)
+{
+	u64 flags = arch_irq_save();
+	const struct cpu *cpu = this_cpu();
+	bool interrupt = cpu->irq_depth != 0, none = cpu->current == nullptr || cpu->current == cpu->idle, atomic = cpu->preempt_off != 0;
+	arch_irq_restore(flags);
+	if (interrupt)
+		misuse("sleeping in an interrupt handler");
+	if (none)
+		misuse("sleeping outside of a task");
+	if (atomic || !arch_irq_enabled())
+		misuse("sleeping with preemption off: a spin lock, a read section, a cursor");
+}
+
+struct task *
+task_current(void)
+{
+	if (irq_context())
+		misuse("task_current in an interrupt handler");
+	return task_self();
+}
+
+u32
+task_id(struct task *task)
+{
+	handle_enter(&task_heap_type, task);
+	u32 id = task->id;
+	handle_leave(&task_heap_type, task);
+	return id;
+}
+
+enum task_end
+task_ended(struct task *task)
+{
+	handle_enter(&task_heap_type, task);
+	u32 end = __atomic_load_n(&task->end, __ATOMIC_SEQ_CST);
+	handle_leave(&task_heap_type, task);
+	return (enum task_end)end;
+}
+
+err_t
+task_join(struct task *task, u64 deadline_ns)
+{
+	task_check_may_sleep();
+	if (task == task_self())
+		return EDEADLK;
+	handle_enter(&task_heap_type, task);
+	err_t result = WAIT_UNTIL(&task->ended, __atomic_load_n(&task->end, __ATOMIC_SEQ_CST) != TASK_ALIVE, WAIT_INTERRUPTIBLE, deadline_ns);
+	handle_leave(&task_heap_type, task);
+	return result;
+}
+
+err_t
+task_set_owner(struct task *task, struct object *owner)
+{
+	handle_enter(&task_heap_type, task);
+	struct object *none = nullptr;
+	bool fresh = __atomic_load_n(&task->state, __ATOMIC_RELAXED) == TASK_NEW &&
+	             __atomic_compare_exchange_n(&task->owner, &none, owner, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	handle_leave(&task_heap_type, task);
+	return fresh ? OK : EINVAL;
+}
+
+struct object *
+task_owner(struct task *task)
+{
+	handle_enter(&task_heap_type, task);
+	struct object *owner = __atomic_load_n(&task->owner, __ATOMIC_ACQUIRE);
+	handle_leave(&task_heap_type, task);
+	return owner;
+}
+
+err_t
+task_sleep_until(u64 deadline_ns, bool interruptible)
+{
+	static struct wait_queue nobody;   /* never woken */
+	err_t result = wait_sleep(&nobody, 0, interruptible ? WAIT_INTERRUPTIBLE : WAIT_PLAIN, deadline_ns);
+	return result == ETIMEDOUT ? OK : result;
+}
+
+void
+task_interrupt(struct task *task)
+{
+	handle_enter(&task_heap_type, task);
+	__atomic_store_n(&task->interrupted, 1, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!task_wake(task) && __atomic_load_n(&task->state, __ATOMIC_SEQ_CST) == (TASK_RUNNING | TASK_ON_CPU))
+		arch_ipi(__atomic_load_n(&task->last_cpu, __ATOMIC_RELAXED), IPI_RESCHEDULE);
+	handle_leave(&task_heap_type, task);
+}
+
+void
+task_clear_interrupt(void)
+{
+	__atomic_store_n(&task_current()->interrupted, 0, __ATOMIC_SEQ_CST);
+}
+
+bool
+task_interrupted(void)
+{
+	return __atomic_load_n(&task_current()->interrupted, __ATOMIC_SEQ_CST) != 0;
+}
+
+struct task_times
+task_times(struct task *task)
+{
+	handle_enter(&task_heap_type, task);
+	if (!irq_context() && task == task_self())
+		sched_account(task);
+	struct task_times times = {
+		__atomic_load_n(&task->user_ns, __ATOMIC_RELAXED), __atomic_load_n(&task->kernel_ns, __ATOMIC_RELAXED),
+	};
+	handle_leave(&task_heap_type, task);
+	return times;
+}
+
+u32
+task_cpu(struct task *task)
+{
+	handle_enter(&task_heap_type, task);
+	u32 cpu = __atomic_load_n(&task->last_cpu, __ATOMIC_RELAXED);
+	handle_leave(&task_heap_type, task);
+	return cpu;
+}

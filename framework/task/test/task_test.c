@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MPL-2.0
+// Tasks: their life, joining, sleeping, being interrupted, preempted, stopped.
+#include <cadre/time.h>
+#include <task/task_impl.h>
+#include <task/test/child.h>
+
+static u32 ran;   /* [atomic] */
+
+static void
+count(struct object *arg)
+{
+	(void)arg;
+	__atomic_fetch_add(&ran, 1, __ATOMIC_SEQ_CST);
+}
+
+TEST(task_runs_once_and_is_joined)
+{
+	ran = 0;
+	struct task *task = start(count, nullptr);
+	EXPECT_EQ(task_start(task), EINVAL);
+	EXPECT(task_id(task) != task_id(task_current()));
+	finish(task, TASK_RETURNED);
+	EXPECT_EQ(ran, 1);
+}
+
+TEST(task_never_started_can_be_put)
+{
+	struct task *task = nullptr;
+	EXPECT_EQ(task_create(count, nullptr, TEXT("a name that is much longer than thirty-one bytes"), &task), OK);
+	EXPECT_EQ(task->name[31], 0);
+	EXPECT_EQ(task_ended(task), TASK_ALIVE);
+	task_put(task);
+	EXPECT_TRAP(task_put(task));
+	EXPECT_TRAP((void)task_create(nullptr, nullptr, TEXT("x"), &task));
+}
+
+static void self_join(struct object *arg) { (void)arg; EXPECT_EQ(task_join(task_current(), TIME_NEVER), EDEADLK); }
+TEST(task_that_joins_itself_is_told_so) { finish(start(self_join, nullptr), TASK_RETURNED); }
+
+static void exit_deep(struct object *arg) { (void)arg; ran = 7; task_exit(); }
+TEST(task_exit_ends_the_task) { finish(start(exit_deep, nullptr), TASK_RETURNED); EXPECT_EQ(ran, 7); }
+
+static void trap(struct object *arg) { (void)arg; misuse("on purpose"); }
+TEST(task_that_traps_ends_alone) { finish(start(trap, nullptr), TASK_TRAPPED); }
+
+static struct mutex kept;
+static void return_with_lock(struct object *arg) NO_THREAD_SAFETY("on purpose") { (void)arg; mutex_acquire(&kept); }
+TEST(task_that_returns_with_a_lock_traps_and_poisons_it)
+{
+	kept = (struct mutex){};
+	finish(start(return_with_lock, nullptr), TASK_TRAPPED);
+	EXPECT(mutex_poisoned(&kept));
+	MUTEX_SCOPE(&kept);
+	mutex_clear_poison(&kept);
+	EXPECT(!mutex_poisoned(&kept));
+}
+
+static void return_unpreemptible(struct object *arg) { (void)arg; preempt_disable(); }
+TEST(task_that_returns_with_preemption_off_traps) { finish(start(return_unpreemptible, nullptr), TASK_TRAPPED); }
+
+static void sleep_long(struct object *arg) { (void)arg; ran = (u32)task_sleep_until(clock_now() + 100 * NS_PER_SEC, true); task_clear_interrupt(); }
+TEST(interrupted_sleep_ends_with_eintr)
+{
+	ran = 0;
+	struct task *task = start(sleep_long, nullptr);
+	(void)task_sleep_until(clock_now() + 2 * NS_PER_MS, false);
+	task_interrupt(task);
+	finish(task, TASK_RETURNED);
+	EXPECT_EQ(ran, EINTR);
+}
+
+TEST(interrupt_before_the_sleep_counts)
+{
+	task_interrupt(task_current());
+	EXPECT(task_interrupted());
+	EXPECT_EQ(task_sleep_until(clock_now() + NS_PER_SEC, true), EINTR);
+	u64 start = clock_now();
+	EXPECT_EQ(task_sleep_until(start + NS_PER_MS, false), OK);
+	EXPECT(clock_now() >= start + NS_PER_MS);
+	task_clear_interrupt();
+	EXPECT(!task_interrupted());
+	EXPECT_EQ(task_sleep_until(clock_now() + NS_PER_MS, true), OK);
+}
+
+TEST(join_times_out)
+{
+	struct task *task = start(sleep_long, nullptr);
+	EXPECT_EQ(task_join(task, clock_now() + 2 * NS_PER_MS), ETIMEDOUT);
+	task_interrupt(task);
+	finish(task, TASK_RETURNED);
+}
+
+static void spin_until_set(struct object *arg) { (void)arg; while (__atomic_load_n(&ran, __ATOMIC_SEQ_CST) < 100) arch_pause(); }
+static void set(struct object *arg) { (void)arg; __atomic_store_n(&ran, 100, __ATOMIC_SEQ_CST); }
+TEST(endless_loops_are_preempted)
+{
+	struct task *spinners[8];
+	ran = 0;
+	for (u32 i = 0; i < COUNTOF(spinners); i++)
+		spinners[i] = start(spin_until_set, nullptr);
+	finish(start(set, nullptr), TASK_RETURNED);
+	for (u32 i = 0; i < COUNTOF(spinners); i++)
+		finish(spinners[i], TASK_RETURNED);
+}
+
+static void yield_a_lot(struct object *arg) { (void)arg; for (u32 i = 0; i < 200; i++) task_yield(); count(nullptr); }
+TEST(many_tasks_that_yield_all_end)
+{
+	struct task *tasks[24];
+	ran = 0;
+	for (u32 i = 0; i < COUNTOF(tasks); i++)
+		tasks[i] = start(yield_a_lot, nullptr);
+	for (u32 i = 0; i < COUNTOF(tasks); i++)
+		finish(tasks[i], TASK_RETURNED);
+	EXPECT_EQ(ran, COUNTOF(tasks));
+}
+
+static struct spin_lock lock;
+static void lock_and_sleep(void) NO_THREAD_SAFETY("on purpose") { spin_acquire(&lock); (void)task_sleep_until(clock_now() + 1, false); }
+static void lock_and_enable(void) NO_THREAD_SAFETY("on purpose") { spin_acquire(&lock); preempt_enable(); }
+TEST(sleeping_where_it_must_not_traps)
+{
+	EXPECT_TRAP(preempt_disable(); task_yield());
+	EXPECT_TRAP(lock_and_sleep());
+	EXPECT(spin_poisoned(&lock));
+	EXPECT_TRAP(rcu_read_begin(); task_exit());
+	EXPECT_EQ(this_cpu()->preempt_off, 0);
+	EXPECT_EQ(task_current()->rcu_depth, 0);
+	EXPECT_TRAP(preempt_enable());
+	EXPECT_TRAP(lock_and_enable());
+	EXPECT_TRAP(task_id(nullptr));
+}
+
+TEST(owner_is_set_once_before_the_start)
+{
+	struct task *task = nullptr;
+	ran = 0;
+	EXPECT_EQ(task_create(count, nullptr, TEXT("owned"), &task), OK);
+	EXPECT(task_owner(task) == nullptr);
+	EXPECT_EQ(task_set_owner(task, (struct object *)task), OK);
+	EXPECT_EQ(task_set_owner(task, (struct object *)task), EINVAL);
+	EXPECT(task_owner(task) == (struct object *)task);
+	EXPECT_EQ(task_start(task), OK);
+	finish(task, TASK_RETURNED);
+}
+
+static void burn(struct object *arg) { (void)arg; u64 end = clock_now() + 5 * NS_PER_MS; while (clock_now() < end) arch_pause(); }
+TEST(time_used_is_booked)
+{
+	struct task *task = start(burn, nullptr);
+	EXPECT_EQ(task_join(task, TIME_NEVER), OK);
+	struct task_times times = task_times(task);
+	EXPECT(times.kernel_ns >= NS_PER_MS && times.kernel_ns < NS_PER_SEC);
+	EXPECT_EQ(times.user_ns, 0);
+	EXPECT(task_cpu(task) < cpu_count());
+	task_put(task);
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * Timer events inside the framework: what timers and sleeping tasks are made of. Each lies in its owner's memory.
+ */
+#pragma once
+
+#include <cadre/time.h>
+
+struct timer_event {
+	u64 deadline_ns;                       /* all but cpu and fn: guarded by the lock of the queue of `cpu` */
+	struct timer_event *child, *next, *prev; /* pairing heap: first child; next sibling; previous sibling or parent */
+	void (*fn)(struct timer_event *);      /* [const] runs in interrupt context */
+	u32 cpu;                               /* [atomic] whose queue it belongs to; changed with that queue locked, while not in it */
+	bool queued;
+};
+
+void timer_event_set(struct timer_event *event, u64 deadline_ns);   /* any context */
+bool timer_event_cancel(struct timer_event *event);                 /* => true: it was set. Its function may still be running. Any context */
+/** When the scheduler wants a look at this CPU's running task: sched_tick() is called then. Interrupts off. */
+void timer_tick_set(u64 deadline_ns);

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * User contexts: their life, running them, and their FPU state.
+ *
+ * A context is claimed (`running`) by whoever enters user mode with it, copies it, or takes its FPU state to memory: one at a time, and never by
+ * waiting. FPU registers are described in user_impl.h. The state itself lies in a heap array that the context owns; images are copied to and
+ * from it without a claim, since the slice may fault: whatever is written there can be loaded (arch_fpu_import), so a race is harmless.
+ */
+#include <arch/string.h>
+#include <cadre/irq.h>
+#include <mm/mm.h>
+#include <user/user_impl.h>
+
+enum context_state : u32 { CONTEXT_RUNNING };   /* indices of user_context.state: 1 while claimed */
+
+struct fpu_block { alignas(64) u8 bytes[64]; };
+ARRAY_DECLARE(fpu_blocks, struct fpu_block);
+ARRAY_DEFINE(fpu_blocks, struct fpu_block);
+
+static struct user_context *user_loaded[CPU_MAX];   /* [self] of the CPU: whose FPU state its registers hold; null: nobody's */
+
+static struct fpu_blocks *
+fpu_array(struct fpu_state *fpu)
+{
+	/* SAFETY: made from the array's items by user_context_create. */
+	return (struct fpu_blocks *)((u8 *)fpu - __builtin_offsetof(struct fpu_blocks, items));
+}
+
+static void
+context_release(struct object *object)
+{
+	struct user_context *context = (struct user_context *)object;
+	if (context->fpu != nullptr)
+		fpu_blocks_put(fpu_array(context->fpu));
+	context->fpu = nullptr;
+}
+
+HANDLE_DEFINE(user_context, context_release);
+
+err_t
+user_context_create(struct user_context **out)
+{
+	struct fpu_blocks *array = fpu_blocks_alloc((u32)((arch_fpu_size() + 63) / 64));
+	if (array == nullptr)
+		return ENOMEM;
+	struct user_context *context = (struct user_context *)heap_alloc(&user_context_heap_type);
+	if (context == nullptr) {
+		fpu_blocks_put(array);
+		return ENOMEM;
+	}
+	/* SAFETY: items are 64-byte aligned, zeroed, and arch_fpu_size() long at least. */
+	struct fpu_state *fpu = (struct fpu_state *)array->items;
+	arch_fpu_init(fpu);
+	__atomic_store_n(&context->fpu, fpu, __ATOMIC_RELEASE);
+	*out = context;
+	return OK;
+}
+
+void
+user_context_get(struct user_context *context)
+{
+	heap_get(&user_context_heap_type, (struct object *)context);
+}
+
+void
+user_context_put(struct user_context *context)
+{
+	heap_put(&user_context_heap_type, (struct object *)context);
+}
+
+/* --- claims --- */
+
+/** Takes a reference and the claim. => false: somebody has it, or it is just being created; traps where it is not live. */
+static bool
+context_claim(struct user_context *context)
+{
+	u64 free = 0;
+	handle_enter(&user_context_heap_type, context);
+	if (__atomic_load_n(&context->fpu, __ATOMIC_ACQUIRE) != nullptr &&
+	    __atomic_compare_exchange_n(&context->state[CONTEXT_RUNNING], &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return true;
+	handle_leave(&user_context_heap_type, context);
+	return false;
+}
+
+static void
+context_unclaim(struct user_context *context)
+{
+	__atomic_store_n(&context->state[CONTEXT_RUNNING], 0, __ATOMIC_RELEASE);
+	handle_leave(&user_context_heap_type, context);
+}
+
+/* --- FPU registers --- */
+
+void
+user_fpu_unload(void)
+{
+	struct user_context **loaded = &user_loaded[this_cpu()->id];
+	if (*loaded == nullptr)
+		return;
+	arch_fpu_save((*loaded)->fpu);
+	*loaded = nullptr;
+}
+
+/** The context's state is in memory when this returns; with `keep` the registers stay its own, too. */
+static void
+fpu_settle(struct user_context *context, bool keep)
+{
+	u64 flags = arch_irq_save();
+	struct user_context **loaded = &user_loaded[this_cpu()->id];
+	if (*loaded == context) {
+		arch_fpu_save(context->fpu);
+		if (!keep)
+			*loaded = nullptr;
+	}
+	arch_irq_restore(flags);
+}
+
+/** Interrupts off. */
+static void
+fpu_load(struct user_context *context)
+{
+	struct user_context **loaded = &user_loaded[this_cpu()->id];
+	if (*loaded == context)
+		return;
+	user_fpu_unload();
+	arch_fpu_load(context->fpu);
+	*loaded = context;
+}
+
+/** The task's reference moves to `context`, null: to none. */
+static void
+task_adopt(struct task *self, struct user_context *context)
+{
+	struct user_context *old = self->user;
+	if (old == context)
+		return;
+	if (old != nullptr)
+		fpu_settle(old, false);
+	if (context != nullptr)
+		heap_hold(&user_context_heap_type, context);
+	self->user = context;
+	if (old != nullptr)
+		heap_drop(&user_context_heap_type, old);
+}
+
+void
+user_task_end(struct task *task)
+{
+	task_adopt(task, nullptr);
+}
+
+/* --- running --- */
+
+/** Traps where the running code must not enter user mode. */
+static struct task *
+user_check(void)
+{
+	if (irq_context())
+		misuse("user_run in an interrupt handler");
+	task_check_may_sleep();
+	struct task *self = task_self();
+	if (self->nlocks != 0)
+		misuse("user_run with a lock held");
+	if (self->space == nullptr)
+		misuse("user_run without an active address space");
+	return self;
+}
+
+struct user_event
+user_run(struct user_context *context)
+{
+	struct user_event event = {};
+	struct task *self = user_check();
+	if (!context_claim(context))
+		misuse("user_run of a context that runs elsewhere");
+	task_adopt(self, context);
+	for (;;) {
+		arch_irq_disable();
+		event = (struct user_event){ .kind = USER_INTERRUPTED };
+		if (__atomic_load_n(&self->interrupted, __ATOMIC_SEQ_CST) != 0)
+			break;
+		if (__atomic_load_n(&this_cpu()->resched, __ATOMIC_SEQ_CST) != 0) {
+			arch_irq_enable();
+			preempt_check();
+			continue;
+		}
+		/* From here to the event nothing runs but this: interrupts are off, so both stay what user mode sees. */
+		vm_space_switch(self->space);
+		fpu_load(context);
+		task_user_enter();
+		arch_user_enter(context, &event);
+		task_user_leave();
+		if (event.kind != USER_INTERRUPTED)
+			break;
+		arch_irq_enable();
+	}
+	arch_irq_enable();
+	context_unclaim(context);
+	return event;
+}
+
+void
+user_context_copy(struct user_context *to, struct user_context *from)
+{
+	if (!context_claim(from))
+		misuse("user_context_copy from a context that runs");
+	if (!context_claim(to)) {
+		context_unclaim(from);
+		misuse("user_context_copy to a context that runs, or to itself");
+	}
+	fpu_settle(from, true);
+	fpu_settle(to, false);
+	to->regs = from->regs;
+	memcpy(to->fpu, from->fpu, arch_fpu_size());
+	context_unclaim(to);
+	context_unclaim(from);
+}
+
+/* --- FPU images --- */
+
+u32
+user_fpu_size(void)
+{
+	return (u32)arch_fpu_size();
+}
+
+/** The state's place, with the state in it. It stays memory of FPU states, whoever's, or faults as a service's dead object does. */
+static struct fpu_state *
+fpu_memory(struct user_context *context, bool keep)
+{
+	if (!context_claim(context))
+		misuse("FPU state of a context that runs");
+	fpu_settle(context, keep);
+	struct fpu_state *fpu = context->fpu;
+	context_unclaim(context);
+	return fpu;
+}
+
+err_t
+user_fpu_save(struct user_context *context, struct bytes image)
+{
+	const struct fpu_state *fpu = fpu_memory(context, true);
+	if (image.len < arch_fpu_size())
+		return EINVAL;
+	arch_fpu_export(fpu, image.ptr);
+	return OK;
+}
+
+err_t
+user_fpu_restore(struct user_context *context, struct cbytes image)
+{
+	struct fpu_state *fpu = fpu_memory(context, false);
+	return arch_fpu_import(fpu, image.ptr, image.len) ? OK : EINVAL;
+}
+
+void
+user_fpu_reset(struct user_context *context)
+{
+	arch_fpu_init(fpu_memory(context, false));
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * The slab allocator: which slot of a heap is next, and when pages go back.
+ *
+ * Each heap has a list of slabs with free slots, fullest use first come; a slab's free slots are linked through their link words. In front of
+ * that, each CPU has a magazine of free slots for each heap of a low number. A slab of which no slot is out goes to the
+ * list of empty ones, of which one is kept: the next goes back.
+ *
+ * Lock order: a heap's lock, taken with interrupts off, is the only one.
+ */
+#include <cadre/atomic.h>
+#include <cadre/policy.h>
+
+enum : u32 {
+	MAGAZINE_SLOTS = 15,
+	MAGAZINE_HEAPS = 256,      /* heaps with magazines: what fits CPU_LOCAL_DEFINE */
+	EMPTY_KEPT = 1,
+};
+
+/** A list of slabs, by number + 1; 0 ends it. */
+struct slab_list { u32 first; };
+
+struct heap_state {
+	struct irq_spin_lock lock;
+	u32 slots;                                        /* [lock] of a slab */
+	struct atomic32 nempty;                           /* changed under the lock */
+	struct slab_list partial GUARDED_BY(&lock);       /* some slots are free here, some are out */
+	struct slab_list empty GUARDED_BY(&lock);         /* all slots are free here */
+};
+static struct heap_state heaps[HEAPS_MAX];
+
+struct magazine {
+	u32 n;
+	u32 slots[MAGAZINE_SLOTS];
+};
+struct magazines { struct magazine of[MAGAZINE_HEAPS]; };
+CPU_LOCAL_DEFINE(magazines, magazines);
+
+static void
+list_insert(u32 heap, struct slab_list *list, u32 slab)
+{
+	struct slab_note *note = slab_note(heap, slab);
+	note->prev = 0;
+	note->next = list->first;
+	if (note->next != 0)
+		slab_note(heap, note->next - 1)->prev = slab + 1;
+	list->first = slab + 1;
+}
+
+static void
+list_remove(u32 heap, struct slab_list *list, u32 slab)
+{
+	struct slab_note *note = slab_note(heap, slab);
+	if (note->next != 0)
+		slab_note(heap, note->next - 1)->prev = note->prev;
+	if (note->prev != 0)
+		slab_note(heap, note->prev - 1)->next = note->next;
+	else
+		list->first = note->next;
+}
+
+/** Takes the first free slot of a slab, and the slab to the list it belongs to then. */
+static u32
+slot_pop(u32 heap, struct heap_state *state) MUST_HOLD(&state->lock)
+{
+	bool fresh = state->partial.first == 0;
+	u32 first = fresh ? state->empty.first : state->partial.first;
+	if (first == 0)
+		return SLOT_NONE;
+	struct slab_note *note = slab_note(heap, first - 1);
+	u32 slot = note->free_head - 1;
+	note->free_head = *slot_link(heap, slot);
+	note->nfree--;
+	if (fresh) {
+		list_remove(heap, &state->empty, first - 1);
+		atomic32_sub(&state->nempty, 1);
+	}
+	if (fresh && note->nfree > 0)
+		list_insert(heap, &state->partial, first - 1);
+	else if (!fresh && note->nfree == 0)
+		list_remove(heap, &state->partial, first - 1);
+	return slot;
+}
+
+static void
+slot_push(u32 heap, struct heap_state *state, u32 slot) MUST_HOLD(&state->lock)
+{
+	u32 slab = slot / state->slots;
+	struct slab_note *note = slab_note(heap, slab);
+	*slot_link(heap, slot) = note->free_head;
+	note->free_head = slot + 1;
+	note->nfree++;
+	if (note->nfree == state->slots) {
+		if (note->nfree > 1)
+			list_remove(heap, &state->partial, slab);
+		list_insert(heap, &state->empty, slab);
+		atomic32_add(&state->nempty, 1);
+	} else if (note->nfree == 1) {
+		list_insert(heap, &state->partial, slab);
+	}
+}
+
+static void
+magazine_fill(u32 heap, struct magazine *magazine)
+{
+	struct heap_state *state = ELEM(heaps, heap);
+	IRQ_SPIN_SCOPE(&state->lock);
+	while (magazine->n < MAGAZINE_SLOTS / 2) {
+		u32 slot = slot_pop(heap, state);
+		if (slot == SLOT_NONE)
+			return;
+		magazine->slots[magazine->n++] = slot;
+	}
+}
+
+static void
+magazine_drain(u32 heap, struct magazine *magazine, u32 keep)
+{
+	struct heap_state *state = ELEM(heaps, heap);
+	IRQ_SPIN_SCOPE(&state->lock);
+	while (magazine->n > keep)
+		slot_push(heap, state, magazine->slots[--magazine->n]);
+}
+
+/** Slots that are slabs by themselves are large: none is kept on a CPU. */
+static bool
+heap_has_magazine(u32 heap)
+{
+	return heap < MAGAZINE_HEAPS && heaps[heap].slots > 1;
+}
+
+static u32
+slab_take(u32 heap)
+{
+	if (heap_has_magazine(heap)) {
+		CPU_LOCAL_SCOPE(magazines, magazines);
+		struct magazine *magazine = ELEM(magazines->of, heap);
+		if (magazine->n == 0)
+			magazine_fill(heap, magazine);
+		return magazine->n > 0 ? magazine->slots[--magazine->n] : SLOT_NONE;
+	}
+	struct heap_state *state = ELEM(heaps, heap);
+	IRQ_SPIN_SCOPE(&state->lock);
+	return slot_pop(heap, state);
+}
+
+static void
+slab_give(u32 heap, u32 slot)
+{
+	if (heap_has_magazine(heap)) {
+		CPU_LOCAL_SCOPE(magazines, magazines);
+		struct magazine *magazine = ELEM(magazines->of, heap);
+		if (magazine->n == MAGAZINE_SLOTS)
+			magazine_drain(heap, magazine, MAGAZINE_SLOTS / 2);
+		magazine->slots[magazine->n++] = slot;
+		return;
+	}
+	struct heap_state *state = ELEM(heaps, heap);
+	IRQ_SPIN_SCOPE(&state->lock);
+	slot_push(heap, state, slot);
+}
+
+static void
+slab_added(u32 heap, u32 slab, u32 slots)
+{
+	struct heap_state *state = ELEM(heaps, heap);
+	IRQ_SPIN_SCOPE(&state->lock);
+	state->slots = slots;
+	slab_note(heap, slab)->nfree = 0;
+	slab_note(heap, slab)->free_head = 0;
+	for (u32 i = slots; i > 0; i--)
+		slot_push(heap, state, slab * slots + i - 1);
+}
+
+static u32
+slab_release(u32 heap, bool urgent)
+{
+	struct heap_state *state = ELEM(heaps, heap);
+	u32 keep = urgent || state->slots == 1 ? 0 : EMPTY_KEPT;
+	if (urgent && heap_has_magazine(heap)) {
+		CPU_LOCAL_SCOPE(magazines, magazines);
+		magazine_drain(heap, ELEM(magazines->of, heap), 0);
+	}
+	if (atomic32_load_relaxed(&state->nempty) <= keep)   /* a look without the lock, as it is asked after every `give` */
+		return SLOT_NONE;
+	IRQ_SPIN_SCOPE(&state->lock);
+	if (atomic32_load_relaxed(&state->nempty) <= keep)
+		return SLOT_NONE;
+	u32 slab = state->empty.first - 1;
+	list_remove(heap, &state->empty, slab);
+	atomic32_sub(&state->nempty, 1);
+	return slab;
+}
+
+const struct slab_policy slab_policy = {
+	.take = slab_take, .give = slab_give, .slab_added = slab_added, .slab_release = slab_release,
+};

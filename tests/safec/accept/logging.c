@@ -1,0 +1,3 @@
+/* typed printing. */
+#include <cadre/fw.h>
+void f(u32 n) { log_info("n is", n); log_print(TEXT("plain"), 3); }

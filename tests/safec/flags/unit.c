@@ -1,0 +1,2 @@
+/* The unit of the cases of compile lines. */
+int f(int x) { return x; }

@@ -1,0 +1,3 @@
+/* SC-ODR: one array, two bounds. */
+#pragma once
+extern int table[100];

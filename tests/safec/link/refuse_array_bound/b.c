@@ -1,0 +1,2 @@
+/* SC-ODR: one array, two bounds. */
+int table[2];

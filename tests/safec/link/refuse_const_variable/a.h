@@ -1,0 +1,3 @@
+/* SC-ODR: one variable, const and not. */
+#pragma once
+extern int limit;

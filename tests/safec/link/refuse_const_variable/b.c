@@ -1,0 +1,2 @@
+/* SC-ODR: one variable, const and not. */
+const int limit = 2;

@@ -1,0 +1,3 @@
+/* SC-ODR: one function, other parameters. */
+#pragma once
+int put(int *p);

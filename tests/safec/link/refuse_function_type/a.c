@@ -1,0 +1,3 @@
+/* SC-ODR: one function, two types. */
+#include "a.h"
+int fa(void) { return *get(1); }

@@ -1,0 +1,3 @@
+/* SC-ODR: one function, two types. */
+#pragma once
+int *get(int x);

@@ -1,0 +1,3 @@
+/* SC-ODR: one tag, two layouts: integer against pointer. */
+struct node { int *link; };
+int *b(struct node *n) { return n->link; }

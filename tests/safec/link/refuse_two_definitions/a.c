@@ -1,0 +1,2 @@
+/* SC-ODR: two definitions of one function. */
+int same(void) { return 1; }

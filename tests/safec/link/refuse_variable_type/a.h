@@ -1,0 +1,3 @@
+/* SC-ODR: one variable, two types. */
+#pragma once
+extern int *shared;

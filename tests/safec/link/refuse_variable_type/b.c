@@ -1,0 +1,2 @@
+/* SC-ODR: one variable, two types. */
+unsigned long shared = 4096;

@@ -1,0 +1,2 @@
+/* SC-ARITH: pointer plus integer. */
+int f(int *p) { return *(p + 1); }

@@ -1,0 +1,2 @@
+/* SC-ARITH: integer plus pointer. */
+int f(int *p) { return *(1 + p); }

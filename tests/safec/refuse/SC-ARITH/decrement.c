@@ -1,0 +1,2 @@
+/* SC-ARITH: -- on a pointer. */
+int f(int *p) { return *--p; }

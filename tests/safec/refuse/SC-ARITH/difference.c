@@ -1,0 +1,2 @@
+/* SC-ARITH: a pointer difference. */
+long f(int *p, int *q) { return p - q; }

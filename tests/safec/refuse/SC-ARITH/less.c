@@ -1,0 +1,2 @@
+/* SC-ARITH: an order between pointers. */
+int f(int *p, int *q) { return p < q; }

@@ -1,0 +1,2 @@
+/* SC-ARITH: arithmetic inside a statement expression. */
+int f(int *p) { return *({ p + 1; }); }

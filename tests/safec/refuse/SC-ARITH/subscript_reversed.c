@@ -1,0 +1,2 @@
+/* SC-ARITH: index[pointer]. */
+int f(int *p) { return 3[p]; }

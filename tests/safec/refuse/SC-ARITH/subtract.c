@@ -1,0 +1,2 @@
+/* SC-ARITH: pointer minus integer. */
+int f(int *p) { return *(p - 1); }

@@ -1,0 +1,3 @@
+/* SC-BUILTIN: a mark of the framework's. */
+#include <cadre/safe.h>
+int f(PLAIN int *p) { return *p; }

@@ -1,0 +1,3 @@
+/* SC-BUILTIN: a false promise. */
+static int g;
+__attribute__((const)) int f(void) { return g++; }

@@ -1,0 +1,2 @@
+/* SC-BUILTIN: code before main. */
+__attribute__((constructor)) static void f(void) { }

@@ -1,0 +1,2 @@
+/* SC-BUILTIN: another way to compile. */
+__attribute__((optnone)) int f(void) { return 0; }

@@ -1,0 +1,2 @@
+/* SC-BUILTIN: one name, many functions. */
+__attribute__((overloadable)) int f(int x) { return x; }

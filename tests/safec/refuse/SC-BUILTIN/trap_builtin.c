@@ -1,0 +1,2 @@
+/* SC-BUILTIN: use assert. */
+void f(void) { __builtin_trap(); }

@@ -1,0 +1,3 @@
+/* SC-CAST: const dropped through a member. */
+struct s { const int x; };
+void f(struct s *p) { *(int *)&p->x = 1; }

@@ -1,0 +1,3 @@
+/* SC-CAST: a function becomes data. */
+static int g(int x) { return x; }
+int *f(void) { return (int *)g; }

@@ -1,0 +1,2 @@
+/* SC-CAST: a number becomes a function. */
+void f(unsigned long a) { ((void (*)(void))a)(); }

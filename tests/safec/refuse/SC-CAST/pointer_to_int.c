@@ -1,0 +1,2 @@
+/* SC-CAST: a pointer becomes a number. */
+unsigned long f(int *p) { return (unsigned long)p; }

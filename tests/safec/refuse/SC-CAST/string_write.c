@@ -1,0 +1,2 @@
+/* SC-CAST: a string literal as writable memory. */
+char *f(void) { char *s = "abc"; return s; }

@@ -1,0 +1,2 @@
+/* SC-CAST: an untyped field. */
+struct s { void *data; };

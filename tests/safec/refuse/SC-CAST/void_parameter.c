@@ -1,0 +1,2 @@
+/* SC-CAST: an untyped parameter. */
+int f(void *p) { return p != nullptr; }

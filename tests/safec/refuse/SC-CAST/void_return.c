@@ -1,0 +1,3 @@
+/* SC-CAST: an untyped result. */
+static struct s { int x; } g;
+void *f(void) { return &g; }

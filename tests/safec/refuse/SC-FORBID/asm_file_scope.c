@@ -1,0 +1,2 @@
+/* SC-FORBID: at file scope. */
+asm(".globl x");

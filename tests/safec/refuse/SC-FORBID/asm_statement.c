@@ -1,0 +1,2 @@
+/* SC-FORBID: inline assembly. */
+void f(void) { asm("cli"); }

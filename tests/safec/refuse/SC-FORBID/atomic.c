@@ -1,0 +1,3 @@
+/* SC-FORBID: _Atomic. */
+static _Atomic int x;
+int f(void) { return x++; }

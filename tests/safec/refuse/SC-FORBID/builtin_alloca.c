@@ -1,0 +1,2 @@
+/* SC-FORBID: the same as a builtin. */
+void f(int n) { __builtin_alloca(n); }

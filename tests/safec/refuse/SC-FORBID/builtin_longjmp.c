@@ -1,0 +1,2 @@
+/* SC-FORBID: as a builtin. */
+void f(void) { __builtin_longjmp(nullptr, 1); }

@@ -1,0 +1,2 @@
+/* SC-FORBID: floating point. */
+int f(int x) { double d = x; return (int)d; }

@@ -1,0 +1,2 @@
+/* SC-FORBID: an unspecified bound. */
+int f(int n, int a[*]);

@@ -1,0 +1,2 @@
+/* SC-FORBID: any number of arguments. */
+int f(int n, ...) { return n; }

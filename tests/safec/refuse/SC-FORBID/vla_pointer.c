@@ -1,0 +1,2 @@
+/* SC-FORBID: a pointer to an array of run-time length. */
+int f(int n) { int (*p)[n] = nullptr; return p == nullptr; }

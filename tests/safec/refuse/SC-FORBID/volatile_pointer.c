@@ -1,0 +1,2 @@
+/* SC-FORBID: a pointer to volatile. */
+int f(volatile int *p) { return *p; }

@@ -1,0 +1,2 @@
+/* SC-FORBID: volatile. */
+volatile int flag;

@@ -1,0 +1,3 @@
+/* SC-INDEX: the remainder of a signed value is negative. */
+static int a[10];
+int *f(int i) { return &a[i % 10]; }

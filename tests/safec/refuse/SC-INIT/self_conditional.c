@@ -1,0 +1,2 @@
+/* SC-INIT: itself in one branch. */
+int f(int c) { int *p = c ? nullptr : p; return *p; }

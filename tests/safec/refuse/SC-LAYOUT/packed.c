@@ -1,0 +1,2 @@
+/* SC-LAYOUT: a packed struct has misaligned fields. */
+struct __attribute__((packed)) s { char c; int *p; };

@@ -1,0 +1,2 @@
+/* SC-PARSE: an undeclared function. */
+int f(void) { return g(); }

@@ -1,0 +1,2 @@
+/* SC-PARSE: a path without a return. */
+int f(int x) { if (x) return 1; }

@@ -1,0 +1,2 @@
+/* SC-PARSE: a syntax error. */
+int f(void) { return 0 }

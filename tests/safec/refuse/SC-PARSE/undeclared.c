@@ -1,0 +1,2 @@
+/* SC-PARSE: an undeclared name. */
+int f(void) { return x; }

@@ -1,0 +1,3 @@
+/* SC-PREPROC: const means nothing. */
+#define const
+int f(const int *p) { return *p; }

@@ -1,0 +1,3 @@
+/* SC-PREPROC: a number alone. */
+# 100
+int f(void) { return 0; }

@@ -1,0 +1,3 @@
+/* SC-PREPROC: behind a comment. */
+/* x */ #pragma pack(1)
+struct s { char c; int x; };

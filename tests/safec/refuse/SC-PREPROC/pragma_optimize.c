@@ -1,0 +1,3 @@
+/* SC-PREPROC: another way to compile. */
+#pragma clang optimize off
+int f(void) { return 0; }

@@ -1,0 +1,3 @@
+/* SC-PREPROC: another section. */
+#pragma clang section text=".init"
+int f(void) { return 0; }

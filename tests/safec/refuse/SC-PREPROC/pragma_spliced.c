@@ -1,0 +1,4 @@
+/* SC-PREPROC: the directive across lines. */
+#pra\
+gma pack(1)
+struct s { char c; int x; };

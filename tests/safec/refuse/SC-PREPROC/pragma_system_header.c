@@ -1,0 +1,3 @@
+/* SC-PREPROC: warnings off. */
+#pragma GCC system_header
+int f(void) { return 0; }

@@ -1,0 +1,2 @@
+/* SC-PREPROC: a trigraph. */
+int f(void) { return '??/''; }

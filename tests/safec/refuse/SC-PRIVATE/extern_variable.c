@@ -1,0 +1,3 @@
+/* SC-PRIVATE: another unit's variable. */
+extern int other;
+int f(void) { return other; }

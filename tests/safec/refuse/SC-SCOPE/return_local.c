@@ -1,0 +1,2 @@
+/* SC-SCOPE: the address of a local returned. */
+int *f(void) { int x = 1; return &x; }

@@ -1,0 +1,2 @@
+/* SC-SCOPE: the address of a parameter. */
+int *f(int x) { return &x; }

@@ -1,0 +1,3 @@
+/* SC-SCOPE: a scoped parameter returned. */
+#include <cadre/safe.h>
+int *f(int *scoped p) { return p; }

@@ -1,0 +1,2 @@
+/* SC-SCOPE: through a statement expression. */
+int *f(void) { int x = 1; return ({ &x; }); }

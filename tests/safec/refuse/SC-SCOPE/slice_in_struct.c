@@ -1,0 +1,3 @@
+/* SC-SCOPE: a slice in a struct. */
+#include <cadre/fw.h>
+struct s { struct bytes b; };

@@ -1,0 +1,2 @@
+/* SC-UNION: a nullptr_t. */
+union u { typeof(nullptr) p; unsigned long n; };

@@ -1,0 +1,2 @@
+/* SC-UNION: the classic forgery. */
+union u { int *p; unsigned long n; };

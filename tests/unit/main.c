@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * The services' part of a test image: runs the unit tests that are linked in, and powers off with 0 where all passed.
+ *
+ * Command line: `filter=TEXT` only tests whose "file: name" contains TEXT; `list` names them; `timeout=SECONDS` of one test (60).
+ * Each test runs in a task of its own. A test also fails where it leaves heap objects or frames behind.
+ */
+#include "test.h"
+#include <cadre/boot.h>
+#include <cadre/frame.h>
+#include <cadre/object.h>
+#include <cadre/sync.h>
+#include <cadre/task.h>
+#include <cadre/time.h>
+
+extern const struct test __start_tests[], __stop_tests[];
+
+enum : u32 { TESTS_MAX = 2048, HEAPS_MAX = 1024, LEAK_WAITS = 100 };
+
+static const struct test *tests[TESTS_MAX];   /* [self] in the order of running */
+static struct {
+	const struct test *test;              /* [self] the one that runs */
+	const char *skipped;                  /* [self] of the test's task */
+	u32 failures;                         /* [atomic] */
+} running;
+
+static struct cbytes
+text_of(const char *text)
+{
+	size_t len = 0;
+	while (text[len] != 0)
+		len++;
+	return (struct cbytes){ (const u8 *)text, len };
+}
+
+#define PRINT(format, ...)                                                                                             \
+	do {                                                                                                           \
+		u8 line_[400];                                                                                         \
+		struct bytes room_ = { line_, sizeof(line_) };                                                         \
+		size_t len_ = format_text(room_, format, __VA_ARGS__);                                                 \
+		console_write((struct cbytes){ line_, MIN(len_, sizeof(line_)) });                                     \
+	} while (0)
+
+void
+test_fail(const char *file, u32 line, const char *what, u64 left, u64 right)
+{
+	__atomic_fetch_add(&running.failures, 1, __ATOMIC_RELAXED);
+	PRINT("FAIL {}: {} ({}:{}): {}", text_of(running.test->file), text_of(running.test->name), text_of(file), line, text_of(what));
+	if (left != right)
+		PRINT(" ({x} and {x})", left, right);
+	PRINT("\n{}", TEXT(""));
+}
+
+void
+test_skip(const char *why)
+{
+	running.skipped = why;
+}
+
+/* --- choosing --- */
+
+static bool
+contains(struct cbytes text, struct cbytes part)
+{
+	for (size_t i = 0; i + part.len <= text.len; i++)
+		if (cbytes_equal(cbytes_sub(text, i, part.len), part))
+			return true;
+	return false;
+}
+
+static bool
+chosen(const struct test *test, struct cbytes filter)
+{
+	u8 name[400];
+	struct bytes room = { name, sizeof(name) };
+	size_t len = format_text(room, "{}: {}", text_of(test->file), text_of(test->name));
+	return contains((struct cbytes){ name, MIN(len, sizeof(name)) }, filter);
+}
+
+/** The tests that are chosen, sorted by file; the order within a file stays. */
+static u32
+tests_collect(struct cbytes filter)
+{
+	u32 n = 0;
+	for (const struct test *test = __start_tests; test < __stop_tests && n < TESTS_MAX; test++) {
+		if (!chosen(test, filter))
+			continue;
+		u32 at = n++;
+		for (; at > 0 && cbytes_compare(text_of(tests[at - 1]->file), text_of(test->file)) > 0; at--)
+			tests[at] = tests[at - 1];
+		tests[at] = test;
+	}
+	return n;
+}
+
+/* --- leaks --- */
+
+struct usage {
+	u64 live[HEAPS_MAX];   /* objects by heap id */
+	u64 untyped;           /* frames that are neither free nor the framework's */
+};
+static struct usage before, after;   /* [self] */
+
+static void
+usage_read(struct usage *usage)
+{
+	u8 name[8];
+	struct heap_stat heap;
+	struct memory_stat memory = memory_stat();
+	usage->untyped = memory.total - memory.free - memory.framework - memory.heap - memory.page_tables;
+	for (u32 id = 1; id < HEAPS_MAX; id++)
+		usage->live[id] = heap_stat_read(id, &heap, (struct bytes){ name, sizeof(name) }) ? heap.live : 0;
+}
+
+/** The heap that has more objects than before; 0: none, HEAPS_MAX: untyped frames are missing. */
+static u32
+leak_find(void)
+{
+	usage_read(&after);
+	for (u32 id = 1; id < HEAPS_MAX; id++)
+		if (after.live[id] > before.live[id])
+			return id;
+	return after.untyped > before.untyped ? HEAPS_MAX : 0;
+}
+
+/** What a test started may end a little later (stacks of tasks, RCU, work): there is time for that. */
+static bool
+leaked(void)
+{
+	u8 name[48];
+	struct heap_stat heap;
+	size_t len = 0;
+	u32 id = leak_find();
+	for (u32 i = 0; id != 0 && i < LEAK_WAITS; i++) {
+		rcu_synchronize();
+		(void)task_sleep_until(clock_now() + 10 * NS_PER_MS, false);
+		id = leak_find();
+	}
+	if (id == 0)
+		return false;
+	if (id == HEAPS_MAX) {
+		PRINT("leak {}: {}: {} frames\n", text_of(running.test->file), text_of(running.test->name), after.untyped - before.untyped);
+		return true;
+	}
+	heap_stat_read(id, &heap, (struct bytes){ name, sizeof(name) });
+	while (len < sizeof(name) && name[len] != 0)
+		len++;
+	PRINT("leak {}: {}: {} objects of {}\n", text_of(running.test->file), text_of(running.test->name),
+		after.live[id] - before.live[id], ((struct cbytes){ name, len }));
+	return true;
+}
+
+/* --- running --- */
+
+enum outcome : u32 { PASSED, FAILED, SKIPPED, OUTCOMES };
+
+static void
+test_body(struct object *unused)
+{
+	(void)unused;
+	running.test->run();
+}
+
+static bool
+run_in_task(u64 timeout_ns)
+{
+	struct task *task = nullptr;
+	if (task_create(test_body, nullptr, text_of(running.test->name), &task) != OK || task_start(task) != OK) {
+		test_fail(__FILE__, __LINE__, "no memory for the test's task", 0, 0);
+		return true;
+	}
+	bool ended = task_join(task, clock_now() + timeout_ns) == OK;
+	if (!ended)
+		test_fail(__FILE__, __LINE__, "ran into its timeout", 0, 0);
+	else if (task_ended(task) == TASK_TRAPPED)
+		test_fail(__FILE__, __LINE__, "trapped", 0, 0);
+	task_put(task);
+	return ended;
+}
+
+static enum outcome
+test_run(const struct test *test, u64 timeout_ns)
+{
+	running.test = test;
+	running.skipped = nullptr;
+	running.failures = 0;
+	usage_read(&before);
+	if (!run_in_task(timeout_ns)) {
+		PRINT("a test hangs: the rest is not run\n{}", TEXT(""));
+		power_off(1);
+	}
+	if (running.failures == 0 && leaked())
+		running.failures++;
+	if (running.failures != 0) {
+		PRINT("FAIL {}: {}\n", text_of(test->file), text_of(test->name));
+		return FAILED;
+	}
+	if (running.skipped != nullptr) {
+		PRINT("skip {}: {}: {}\n", text_of(test->file), text_of(test->name), text_of(running.skipped));
+		return SKIPPED;
+	}
+	PRINT("ok   {}: {}\n", text_of(test->file), text_of(test->name));
+	return PASSED;
+}
+
+/** The value of `timeout=`, in seconds. */
+static u64
+timeout_option(void)
+{
+	u8 value[8];
+	size_t len = 0;
+	u64 seconds = 0;
+	if (!boot_option(TEXT("timeout"), (struct bytes){ value, sizeof(value) }, &len))
+		return 60 * NS_PER_SEC;
+	for (size_t i = 0; i < MIN(len, sizeof(value)); i++)
+		seconds = seconds * 10 + (u64)(value[i] - '0');
+	return seconds * NS_PER_SEC;
+}
+
+void
+kernel_main(void)
+{
+	u8 value[128];
+	size_t len = 0;
+	if (!boot_option(TEXT("filter"), (struct bytes){ value, sizeof(value) }, &len))
+		len = 0;
+	u32 n = tests_collect((struct cbytes){ value, MIN(len, sizeof(value)) });
+	bool list = boot_option(TEXT("list"), (struct bytes){ value, 0 }, &len);
+	u32 count[OUTCOMES] = {};
+	u64 timeout_ns = timeout_option();
+	for (u32 i = 0; i < n; i++) {
+		if (list)
+			PRINT("{}: {}\n", text_of(tests[i]->file), text_of(tests[i]->name));
+		else
+			count[test_run(tests[i], timeout_ns)]++;
+	}
+	if (!list)
+		PRINT("{} passed, {} failed, {} skipped\n", count[PASSED], count[FAILED], count[SKIPPED]);
+	power_off(count[FAILED] != 0);
+}
