@@ -159,7 +159,7 @@ static void
 madt_nmi(struct acpi_info *info, u32 uid, u32 flags, u32 lint)
 {
 	if (lint <= 1 && info->nnmis < ACPI_NMIS_MAX)
-		info->nmis[info->nnmis++] = (struct acpi_nmi){ uid, (u8)lint, (flags >> 2 & 3) == 3, (flags & 3) == 3 };
+		info->nmis[info->nnmis++] = (struct acpi_nmi){ uid, (u8)lint, (flags & 3) == 3 };
 }
 
 /** One entry, wholly inside the table, of at least the length its kind has. */

@@ -38,7 +38,7 @@ struct acpi_info {
 	struct acpi_ioapic { u64 pa; u32 gsi_base; } ioapics[ACPI_IOAPICS_MAX];
 	struct acpi_isa_irq { u32 gsi; bool level, low; } isa_irqs[ACPI_ISA_IRQS]; /* identity, edge, high where no entry says otherwise */
 	u32 nnmis;
-	struct acpi_nmi { u32 uid; u8 lint; bool level, low; } nmis[ACPI_NMIS_MAX]; /* local interrupt pins wired to NMI */
+	struct acpi_nmi { u32 uid; u8 lint; bool low; } nmis[ACPI_NMIS_MAX]; /* local interrupt pins wired to NMI */
 
 	u32 nsegments;                       /* MCFG: windows of PCI configuration space, none wrapping */
 	struct acpi_segment { u64 start, end; u16 segment; u8 bus_first, bus_last; } segments[ACPI_SEGMENTS_MAX];

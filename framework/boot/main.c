@@ -58,6 +58,6 @@ framework_main(struct boot_info *info)
 framework_secondary(u32 cpu)
 {
 	fw_assert(cpu < CPU_MAX && cpu_table[cpu] == this_cpu());
-	cpu_online();
+	/* Online once it has its idle task: until then it uses what only one CPU may, and the next one is not started. */
 	task_run_idle();
 }

@@ -52,9 +52,10 @@ cpu_online(void)
 {
 	struct cpu *cpu = this_cpu();
 	fw_assert(cpu->id == cpu_online_count && cpu->online == 0);   /* one CPU starts at a time, in order of the numbers */
-	__atomic_store_n(&cpu->online, 1, __ATOMIC_RELAXED);
 	__atomic_fetch_or(&online_bits, (u64)1 << cpu->id, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&cpu_online_count, cpu->id + 1, __ATOMIC_RELEASE);
+	/* Last: whoever started it goes on to the next CPU when it sees this. */
+	__atomic_store_n(&cpu->online, 1, __ATOMIC_RELEASE);
 }
 
 u32

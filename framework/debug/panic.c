@@ -80,9 +80,17 @@ static void
 panic_registers(const struct kernel_trap *trap)
 {
 	PANIC_LINE("pc {x} sp {x} fp {x} address {x} error {x}", trap->pc, trap->sp, trap->fp, trap->address, trap->error);
-	for (u32 i = 0; i < trap->nregs; i++)
+	u8 text[PANIC_LINE_MAX];
+	struct bytes room = { text, sizeof(text) };
+
+	for (u32 i = 0, len = 0; i < trap->nregs; i++) {
 		/* SAFETY: i < nregs, the number of elements that the architecture gave both arrays. */
-		PANIC_LINE("  {} {x}", text_of(trap->reg_names[i]), trap->regs[i]);
+		len += format_text(bytes_from(room, len), "  {} {x}", text_of(trap->reg_names[i]), trap->regs[i]);
+		if (i % 4 == 3 || i + 1 == trap->nregs || len > sizeof(text) - 64) {
+			PANIC_LINE("{}", ((struct cbytes){ text, MIN(len, sizeof(text)) }));
+			len = 0;
+		}
+	}
 }
 
 static void

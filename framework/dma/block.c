@@ -149,3 +149,13 @@ dma_buffer_gone(struct object *object)
 	if (block != nullptr)
 		dma_block_give(block);
 }
+
+daddr_t
+dma_buffer_daddr(const struct dma_buffer *buffer)
+{
+	struct dma_block *block = buffer != nullptr ? __atomic_load_n(&buffer->block, __ATOMIC_ACQUIRE) : nullptr;
+
+	if (block == nullptr)
+		misuse("DMA memory that is not held");
+	return (daddr_t){ block->pfn * PAGE_SIZE };
+}

@@ -29,11 +29,7 @@ dma_coherent_free(struct dma_coherent *mem)
 daddr_t
 dma_coherent_daddr(struct dma_coherent *mem)
 {
-	daddr_t daddr;
-
-	if (mem == nullptr || !dma_buffer_daddr(&mem->buffer, &daddr))
-		misuse("DMA memory that is not held");
-	return daddr;
+	return dma_buffer_daddr((const struct dma_buffer *)mem);
 }
 
 /** Where an access goes. Inline: a trap's back trace begins at the service. */

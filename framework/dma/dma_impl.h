@@ -45,13 +45,5 @@ struct dma_buffer *dma_buffer_create(const struct heap_type *type, size_t len, u
 /** Release function of such types: gives the block back, if there is one. */
 void dma_buffer_gone(struct object *object);
 
-/** The device's address of the buffer; false where it has no block. */
-static inline bool
-dma_buffer_daddr(const struct dma_buffer *buffer, daddr_t *out)
-{
-	struct dma_block *block = __atomic_load_n(&buffer->block, __ATOMIC_ACQUIRE);
-
-	if (block != nullptr)
-		*out = (daddr_t){ block->pfn * PAGE_SIZE };
-	return block != nullptr;
-}
+/** The device's address of the buffer; misuse where it has no block. */
+daddr_t dma_buffer_daddr(const struct dma_buffer *buffer);

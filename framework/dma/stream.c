@@ -32,11 +32,7 @@ dma_stream_free(struct dma_stream *stream)
 daddr_t
 dma_stream_daddr(struct dma_stream *stream)
 {
-	daddr_t daddr;
-
-	if (stream == nullptr || !dma_buffer_daddr(&stream->buffer, &daddr))
-		misuse("DMA buffer that is not held");
-	return daddr;
+	return dma_buffer_daddr((const struct dma_buffer *)stream);
 }
 
 /** Where a copy goes that the stream must not be `against`. Inline: a trap's back trace begins at the service. */

@@ -35,7 +35,7 @@ io_mem_sensitive(u64 start, u64 end)
 	u64 from, to;
 
 	for (u32 i = 0; arch_sensitive_memory(i, &from, &to); i++)
-		if (align_down(from, PAGE_SIZE) < end && start < align_up(to, PAGE_SIZE))
+		if (from < to && align_down(from, PAGE_SIZE) < end && start < align_up(to, PAGE_SIZE))
 			return true;
 	return ram_overlaps(start, end);
 }
@@ -81,12 +81,11 @@ io_mem_release(struct io_mem *mem)
 [[gnu::always_inline]] static inline u64
 io_mem_enter(struct io_mem *mem, u64 off, u64 size)
 {
-	if (!heap_hold_live(&io_mem_heap_type, mem))
-		misuse("device memory that is not held");
+	handle_enter(&io_mem_heap_type, mem);
 	u64 va = mem->range.va + mem->range.start % PAGE_SIZE + off;
 	bool bad = range_exceeds(off, size, mem->range.end - mem->range.start) || va % size != 0;
 	if (bad) {
-		heap_drop(&io_mem_heap_type, mem);
+		handle_leave(&io_mem_heap_type, mem);
 		misuse("access beyond or across device memory");
 	}
 	return va;
@@ -95,10 +94,9 @@ io_mem_enter(struct io_mem *mem, u64 off, u64 size)
 u64
 io_mem_len(struct io_mem *mem)
 {
-	if (!heap_hold_live(&io_mem_heap_type, mem))
-		misuse("device memory that is not held");
+	handle_enter(&io_mem_heap_type, mem);
 	u64 len = mem->range.end - mem->range.start;
-	heap_drop(&io_mem_heap_type, mem);
+	handle_leave(&io_mem_heap_type, mem);
 	return len;
 }
 
@@ -110,7 +108,7 @@ io_mem_len(struct io_mem *mem)
 	{                                                                                                              \
 		u64 va = io_mem_enter(mem, off, sizeof(T));                                                            \
 		T value = *(volatile T *)va;                                                                           \
-		heap_drop(&io_mem_heap_type, mem);                                                                     \
+		handle_leave(&io_mem_heap_type, mem);                                                                     \
 		return value;                                                                                          \
 	}                                                                                                              \
 	void                                                                                                           \
@@ -118,7 +116,7 @@ io_mem_len(struct io_mem *mem)
 	{                                                                                                              \
 		u64 va = io_mem_enter(mem, off, sizeof(T));                                                            \
 		*(volatile T *)va = value;                                                                             \
-		heap_drop(&io_mem_heap_type, mem);                                                                     \
+		handle_leave(&io_mem_heap_type, mem);                                                                     \
 	}
 IO_MEM_ACCESS(u8, io_mem_read8, io_mem_write8)
 IO_MEM_ACCESS(u16, io_mem_read16, io_mem_write16)

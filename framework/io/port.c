@@ -60,12 +60,11 @@ io_port_release(struct io_port *port)
 [[gnu::always_inline]] static inline u16
 io_port_enter(struct io_port *port, u16 off, u32 size)
 {
-	if (!heap_hold_live(&io_port_heap_type, port))
-		misuse("ports that are not held");
+	handle_enter(&io_port_heap_type, port);
 	u64 at = port->range.start + off;
 	bool bad = range_exceeds(off, size, port->range.end - port->range.start) || at % size != 0;
 	if (bad) {
-		heap_drop(&io_port_heap_type, port);
+		handle_leave(&io_port_heap_type, port);
 		misuse("access beyond or across ports");
 	}
 	return (u16)at;
@@ -79,7 +78,7 @@ io_port_enter(struct io_port *port, u16 off, u32 size)
 	{                                                                                                              \
 		u16 at = io_port_enter(port, off, sizeof(T));                                                          \
 		T value = (T)arch_port_read(at, sizeof(T));                                                            \
-		heap_drop(&io_port_heap_type, port);                                                                   \
+		handle_leave(&io_port_heap_type, port);                                                                   \
 		return value;                                                                                          \
 	}                                                                                                              \
 	void                                                                                                           \
@@ -87,7 +86,7 @@ io_port_enter(struct io_port *port, u16 off, u32 size)
 	{                                                                                                              \
 		u16 at = io_port_enter(port, off, sizeof(T));                                                          \
 		arch_port_write(at, sizeof(T), value);                                                                 \
-		heap_drop(&io_port_heap_type, port);                                                                   \
+		handle_leave(&io_port_heap_type, port);                                                                   \
 	}
 IO_PORT_ACCESS(u8, io_port_read8, io_port_write8)
 IO_PORT_ACCESS(u16, io_port_read16, io_port_write16)

@@ -202,16 +202,18 @@ space_clear(struct vm_space *space)
 
 /* --- opening and closing --- */
 
-/** Parts a large mark in which an end of the range lies, so that what is done up to there needs no memory. */
+/** Parts the large mark at page va, in the range, if it reaches beyond the range, so that what is done up to there needs no memory. */
 static bool
 edge_part(struct vm_cursor_state *c, u64 va)
 {
-	u32 level;
-	while (va < USER_END && pte_load(entry_find(c, va, 0, &level)) != 0 && level > 0 && (va & (table_span(level) - 1)) != 0)
+	for (;;) {
+		u32 level;
+		u64 pte = pte_load(entry_find(c, va, 0, &level)), base = align_down(va, table_span(level));
+		if (pte == 0 || level == 0 || (base >= c->start && base + table_span(level) <= c->end))
+			return true;
 		if (entry_make(c, va, level - 1) == nullptr)
 			return false;
-	c->leaf = nullptr;   /* `end` lies outside of the range */
-	return true;
+	}
 }
 
 static void
@@ -254,7 +256,7 @@ vm_cursor_open(struct vm_space *space, uaddr_t start, uaddr_t end, struct vm_cur
 	};
 	task->cursor = c;
 	range_acquire(space, cpu, start.raw, end.raw);
-	if (!edge_part(c, start.raw) || !edge_part(c, end.raw)) {
+	if (!edge_part(c, start.raw) || !edge_part(c, end.raw - PAGE_SIZE)) {
 		cursor_end(task, c);
 		return ENOMEM;
 	}

@@ -10,7 +10,10 @@
  */
 #include <mm/mm_impl.h>
 
-enum : u64 { META_SIZE = FRAMES_MAX * sizeof(struct frame) };
+enum : u64 {
+	META_SIZE = FRAMES_MAX * sizeof(struct frame),
+	ENTRY_BUSY = VM_MARK_MAX,   /* as a mark: its CPU is about to map a page here */
+};
 
 u64 *
 table_create(u64 *entry, u64 old)
@@ -95,11 +98,19 @@ kspace_back_once(u64 va, enum frame_use use)
 	u64 pfn = kernel_frames_alloc(1, 1, FRAME_NONE, use);
 	if (pfn == FRAME_NONE)
 		return false;
-	if (!ref_move(entry, 0, arch_pte_kernel(pfn << PAGE_SHIFT, KMAP_WRITE))) {
-		kernel_frames_free(pfn, 1, use);
-		return true;
+	/* Nobody may see the entry present before the architecture has the mapping; interrupts are off, so others wait a moment only. */
+	u64 flags = arch_irq_save();
+	bool mine = ref_move(entry, 0, arch_pte_mark(ENTRY_BUSY));
+	if (mine) {
+		arch_kernel_mapped(va, pfn << PAGE_SHIFT, KMAP_WRITE);
+		__atomic_store_n(entry, arch_pte_kernel(pfn << PAGE_SHIFT, KMAP_WRITE), __ATOMIC_RELEASE);
 	}
-	arch_kernel_mapped(va, pfn << PAGE_SHIFT, KMAP_WRITE);
+	arch_irq_restore(flags);
+	if (mine)
+		return true;
+	kernel_frames_free(pfn, 1, use);
+	while (!arch_pte_present(pte_load(entry)))
+		arch_pause();
 	return true;
 }
 

@@ -459,7 +459,7 @@ static u32
 fallback_release(u32 id, bool urgent)
 {
 	struct heap *heap = heap_at(id);
-	for (u32 number = 0; urgent && number < heap->nslabs; number++)
+	for (u32 number = 0; urgent && number < __atomic_load_n(&heap->nslabs, __ATOMIC_ACQUIRE); number++)
 		if (__atomic_load_n(&slab_at(heap, number)->word, __ATOMIC_RELAXED) == SLAB_BACKED)
 			return number;
 	return SLOT_NONE;

@@ -8,12 +8,12 @@
 #include <sync/lock.h>
 #include <irq/interrupt.h>
 
-static struct task boot_code;   /* [self] of the boot CPU: holds the locks of whatever runs before the first task does */
+static struct task boot_code[CPU_MAX];   /* [self] holds the locks of whatever a CPU runs before its first task */
 
 struct task *
 lock_holder(struct cpu *cpu)
 {
-	return cpu->current != nullptr ? cpu->current : &boot_code;
+	return cpu->current != nullptr ? cpu->current : &boot_code[cpu->id % CPU_MAX];
 }
 
 void

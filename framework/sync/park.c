@@ -63,7 +63,6 @@ static void
 park_enter(struct task *self, const void *key, bool heir)
 {
 	struct bucket *bucket = bucket_of(key);
-	__atomic_store_n(&self->park_woken, 0, __ATOMIC_RELAXED);
 	self->park_key = key;
 	u64 flags = raw_acquire(&bucket->lock);
 	self->park_heir = heir;
@@ -129,8 +128,13 @@ park_while(const void *key, const u32 *word, u32 expected, enum wait_mode mode, 
 	/* Contained while it was queued: the read below faulted. */
 	if (self->park_queued && !park_leave(self))
 		(void)park_block(self, WAIT_PLAIN, TIME_NEVER);
+	err_t result;
+	__atomic_store_n(&self->park_woken, 0, __ATOMIC_RELAXED);
+	/* First of all: a stream of wake-ups must not carry a waiter past its deadline for ever. */
+	if (park_over(self, mode, deadline_ns, &result))
+		return result;
 	park_enter(self, key, heir);
-	err_t result = OK;
+	result = OK;
 	if (__atomic_load_n(word, __ATOMIC_SEQ_CST) == expected) {
 		result = park_block(self, mode, deadline_ns);
 		if (result == OK)

@@ -84,8 +84,9 @@ policy_load(void)
 static void
 policy_trapped(const struct sched_policy *policy)
 {
-	if (__atomic_compare_exchange_n(&sched_policy_active, &policy, &plain_policy, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-		log_error("scheduling policy trapped: first come, first served from now on");
+	if (!__atomic_compare_exchange_n(&sched_policy_active, &policy, &plain_policy, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		return;
+	log_error("scheduling policy trapped: first come, first served from now on");
 	/* What it had queued is found in the list of all tasks; whoever is idle must look there. */
 	for (u32 i = 0; i < cpu_count(); i++)
 		cpu_reschedule(i);
@@ -134,7 +135,6 @@ sched_policy_set(const struct sched_policy *policy)
 	registry_each_ready(requeue);
 }
 
-/** A task's entity belongs to the policy that made it: one that has been replaced by the fallback is never asked again. */
 err_t
 hook_task_init(struct task *task)
 {
@@ -151,9 +151,9 @@ hook_task_init(struct task *task)
 void
 hook_task_fini(struct task *task)
 {
-	const struct sched_policy *policy = policy_load();
-	if (task->policy == policy)
-		(void)HOOK(policy, policy->task_fini(task->entity));
+	/* A task's entity belongs to the policy that made it, in charge or not. */
+	const struct sched_policy *policy = task->policy;
+	(void)HOOK(policy, policy->task_fini(task->entity));
 }
 
 u32

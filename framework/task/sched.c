@@ -63,9 +63,16 @@ task_user_leave(void)
 	cpu->current->in_user = false;
 }
 
+/**
+ * Asks the policy for the next tick. Before it is asked there is none: so who enqueues a task that the policy does not count yet sees
+ * TIME_NEVER and asks for this again (tick_ask).
+ */
 static void
 tick_arm(struct cpu *cpu, u64 now)
 {
+	__atomic_store_n(&sched_cpus[cpu->id].retick, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&sched_cpus[cpu->id].tick_ns, TIME_NEVER, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	u64 at = cpu->current == cpu->idle ? TIME_NEVER : hook_next_tick(cpu->current, cpu->id, now);
 	__atomic_store_n(&sched_cpus[cpu->id].tick_ns, at, __ATOMIC_SEQ_CST);
 	timer_tick_set(at);
@@ -93,7 +100,7 @@ sched_leave(struct task *self)
 	sched_cpus[cpu->id].left = self;
 	/* SAFETY: 0 is no stack, and the idle task never enters user mode. */
 	arch_task_switched((void *)cpu->idle->stack_top);
-	cpu->current = cpu->idle;
+	__atomic_store_n(&cpu->current, cpu->idle, __ATOMIC_SEQ_CST);
 	arch_context_switch(&self->context, &cpu->idle->context);
 }
 
@@ -135,10 +142,8 @@ sched_interrupt_exit(struct cpu *cpu, bool preemptible)
 	struct task *self = cpu->current;
 	if (self == nullptr || self == cpu->idle || cpu->irq_depth != 0)
 		return;
-	if (__atomic_load_n(&sched_cpus[cpu->id].retick, __ATOMIC_RELAXED) != 0) {
-		__atomic_store_n(&sched_cpus[cpu->id].retick, 0, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&sched_cpus[cpu->id].retick, __ATOMIC_RELAXED) != 0)
 		tick_arm(cpu, arch_clock_ns());
-	}
 	if (preemptible && cpu->preempt_off == 0 && cpu->raw_depth == 0 && __atomic_load_n(&cpu->resched, __ATOMIC_SEQ_CST) != 0)
 		sched_leave_ready(self, SCHED_PREEMPTED);
 }

@@ -14,6 +14,7 @@
 enum : u32 {
 	MAGAZINE_SLOTS = 15,
 	MAGAZINE_HEAPS = 256,      /* heaps with magazines: what fits CPU_LOCAL_DEFINE */
+	MAGAZINE_SLAB = 8,         /* slots of a slab from which on a heap has them: a CPU keeps no large slots to itself */
 	EMPTY_KEPT = 1,
 };
 
@@ -22,7 +23,7 @@ struct slab_list { u32 first; };
 
 struct heap_state {
 	struct irq_spin_lock lock;
-	u32 slots;                                        /* [lock] of a slab */
+	struct atomic32 slots;                            /* of a slab; 0 until there is one, then always the same */
 	struct atomic32 nempty;                           /* changed under the lock */
 	struct slab_list partial GUARDED_BY(&lock);       /* some slots are free here, some are out */
 	struct slab_list empty GUARDED_BY(&lock);         /* all slots are free here */
@@ -85,12 +86,12 @@ slot_pop(u32 heap, struct heap_state *state) MUST_HOLD(&state->lock)
 static void
 slot_push(u32 heap, struct heap_state *state, u32 slot) MUST_HOLD(&state->lock)
 {
-	u32 slab = slot / state->slots;
+	u32 slots = atomic32_load_relaxed(&state->slots), slab = slot / slots;
 	struct slab_note *note = slab_note(heap, slab);
 	*slot_link(heap, slot) = note->free_head;
 	note->free_head = slot + 1;
 	note->nfree++;
-	if (note->nfree == state->slots) {
+	if (note->nfree == slots) {
 		if (note->nfree > 1)
 			list_remove(heap, &state->partial, slab);
 		list_insert(heap, &state->empty, slab);
@@ -122,11 +123,10 @@ magazine_drain(u32 heap, struct magazine *magazine, u32 keep)
 		slot_push(heap, state, magazine->slots[--magazine->n]);
 }
 
-/** Slots that are slabs by themselves are large: none is kept on a CPU. */
 static bool
 heap_has_magazine(u32 heap)
 {
-	return heap < MAGAZINE_HEAPS && heaps[heap].slots > 1;
+	return heap < MAGAZINE_HEAPS && atomic32_load_relaxed(&heaps[heap].slots) >= MAGAZINE_SLAB;
 }
 
 static u32
@@ -165,7 +165,7 @@ slab_added(u32 heap, u32 slab, u32 slots)
 {
 	struct heap_state *state = ELEM(heaps, heap);
 	IRQ_SPIN_SCOPE(&state->lock);
-	state->slots = slots;
+	atomic32_store_relaxed(&state->slots, slots);
 	slab_note(heap, slab)->nfree = 0;
 	slab_note(heap, slab)->free_head = 0;
 	for (u32 i = slots; i > 0; i--)
@@ -176,7 +176,7 @@ static u32
 slab_release(u32 heap, bool urgent)
 {
 	struct heap_state *state = ELEM(heaps, heap);
-	u32 keep = urgent || state->slots == 1 ? 0 : EMPTY_KEPT;
+	u32 keep = urgent || atomic32_load_relaxed(&state->slots) == 1 ? 0 : EMPTY_KEPT;
 	if (urgent && heap_has_magazine(heap)) {
 		CPU_LOCAL_SCOPE(magazines, magazines);
 		magazine_drain(heap, ELEM(magazines->of, heap), 0);

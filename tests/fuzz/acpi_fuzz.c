@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 /**
  * libFuzzer entry for the ACPI parser. The first input byte chooses how the rest becomes physical memory:
- * even, the rest is memory from address 0 on, with the root pointer wherever the search finds it or at the end; odd, it is a list of tables (kind,
+ * even, the rest is memory from address 0 on, with the root pointer where the search finds it or in the middle; odd, it is a list of tables (kind,
  * length, body), each of which gets a good header and checksum and an entry of the root table, so that mutations reach the parsers behind those.
  *
  * clang -fsanitize=fuzzer,address,undefined -std=gnu23 -Iframework/include -Iframework tests/fuzz/acpi_fuzz.c framework/boot/acpi.c
@@ -115,15 +115,16 @@ LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		return 0;
 	struct fuzz_memory source = { { fuzz_read }, data + 1, size - 1, 0 };
 	struct acpi_info info;
-	u64 rsdp = acpi_rsdp_search(&source.reader);
+	u64 rsdp = PAGE_SIZE;
 	if (data[0] & 1) {
 		source.len = lay_out(data + 1, size - 1);
 		/* The parser takes address 0 for "no root pointer": let this memory begin at 4096. */
 		source.data = memory;
 		source.base = PAGE_SIZE;
-		rsdp = PAGE_SIZE;
+	} else {
+		rsdp = acpi_rsdp_search(&source.reader);
 	}
-	acpi_parse(&source.reader, rsdp != 0 ? rsdp : align_down(size - 1, 64), &info);
+	acpi_parse(&source.reader, rsdp != 0 ? rsdp : align_down((size - 1) / 2, 64), &info);
 	check(&info);
 	return 0;
 }

@@ -130,7 +130,7 @@ static struct answer
 ask(struct node *n, const struct question *q)
 {
 	n = bare(n);
-	if (!is_binary(n) || n->kids.n != 2)
+	if (!is_binary(n) || n->kids.n != 2 || changed_in(n, q->variable))
 		return (struct answer){ };
 	if (is_operator(n, q->truth ? CXBinaryOperator_LAnd : CXBinaryOperator_LOr))
 		return join(ask(n->kids.at[0], q), ask(n->kids.at[1], q));

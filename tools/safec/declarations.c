@@ -120,8 +120,8 @@ static void
 check_linkage(struct unit *u, struct node *n)
 {
 	const char *name = name_of(n->cursor);
-	if (clang_getCursorLinkage(n->cursor) == CXLinkage_External && name_in(name, runtime_names))
-		refuse(u, SC_PRIVATE, n, "'%s' is called by the compiler itself; choose another name", name);
+	if (clang_getCursorLinkage(n->cursor) == CXLinkage_External && (name_in(name, runtime_names) || name[0] == '_'))
+		refuse(u, SC_PRIVATE, n, "'%s' is a name of the compiler or the linker; choose another", name);
 }
 
 /** Promises that only the framework can make: trusted tokens too, where a service's declaration carries them. */

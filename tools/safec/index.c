@@ -136,9 +136,20 @@ check_address(struct unit *u, struct node *n)
 		refuse(u, SC_INDEX, n, "a pointer to an array without a bound; point to the struct that holds it");
 }
 
+/** A framework macro checks an index against the bound of an array: what it is given must be one. */
+static void
+check_macro_base(struct unit *u, struct node *n)
+{
+	struct node *base = bare(n->kids.at[0]);
+	if (!trusted(u, base) && (!is_array(base->type) || is_parameter(base)))
+		refuse(u, SC_INDEX, base, "this is a pointer, not an array with a bound; pass the array itself");
+}
+
 void
 rule_index(struct unit *u, struct node *n)
 {
+	if (n->kind == CXCursor_ArraySubscriptExpr && n->kids.n == 2 && trusted(u, n))
+		check_macro_base(u, n);
 	if (n->kind == CXCursor_ArraySubscriptExpr && n->kids.n == 2 && !trusted(u, n) && !unevaluated(u, n))
 		check_subscript(u, n);
 	else if (n->kind == CXCursor_UnexposedExpr && n->kids.n == 1 && is_pointer(n->type) && is_array(n->kids.at[0]->type))

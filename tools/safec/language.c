@@ -46,6 +46,15 @@ check_type(struct unit *u, struct node *n, CXType t)
 			refuse(u, SC_FORBID, n, "%s", forbidden_types[i].text);
 }
 
+/** sizeof of a type without a constant size evaluates the length. */
+static void
+check_sizeof(struct unit *u, struct node *n)
+{
+	long long value;
+	if (!constant_value(n, &value))
+		refuse(u, SC_FORBID, n, "the size of an array whose length is not constant; multiply by the length");
+}
+
 /** A bound of a parameter declared as an array may call functions: VLA by another name. */
 static void
 check_parameter_bound(struct unit *u, struct node *n)
@@ -70,4 +79,6 @@ rule_language(struct unit *u, struct node *n)
 		check_type(u, n, clang_getResultType(n->real));
 	if (n->kind == CXCursor_ParmDecl)
 		check_parameter_bound(u, n);
+	if (n->kind == CXCursor_UnaryExpr)
+		check_sizeof(u, n);
 }

@@ -3,7 +3,7 @@
 #include "report.h"
 #include "unit.h"
 
-enum { KIND, NAME, SHAPE, DEFINED, SIDE, PLACE, COLUMNS };
+enum { KIND, NAME, SHAPE, STATE, SIDE, PLACE, COLUMNS };
 
 struct record {
 	char *column[COLUMNS];
@@ -86,18 +86,23 @@ compare_shapes(const struct record *first, const struct record *r)
 static void
 check_group(size_t from, size_t to)
 {
-	const struct record *definition = nullptr, *framework = nullptr;
+	const struct record *definition = nullptr, *framework = nullptr, *use = nullptr;
 	for (size_t i = from; i < to; i++) {
 		const struct record *r = &records.at[i];
 		compare_shapes(&records.at[from], r);
 		if (is(r, SIDE, "framework"))
 			framework = r;
-		if (!is(r, KIND, "name") || !is(r, DEFINED, "defined") || is(r, SIDE, "framework"))
+		if (is(r, STATE, "used"))
+			use = r;
+		if (!is(r, KIND, "name") || !is(r, STATE, "defined") || is(r, SIDE, "framework"))
 			continue;
 		if (definition != nullptr && definition->unit != r->unit)
 			report(SC_ODR, place_of(r), "'%s' is defined at %s too; make one of the two static", r->column[NAME], definition->column[PLACE]);
 		definition = r;
 	}
+	if (use != nullptr && definition == nullptr && framework == nullptr)
+		report(SC_PRIVATE, place_of(use), "'%s' is defined by no service and declared by no framework header; it is not a service's to use",
+		       use->column[NAME]);
 	if (definition != nullptr && framework != nullptr && strstr(framework->column[SHAPE], "!private") != nullptr)
 		report(SC_PRIVATE, place_of(definition), "'%s' is private to the framework, declared at %s; choose another name",
 		       definition->column[NAME], framework->column[PLACE]);

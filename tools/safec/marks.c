@@ -170,10 +170,10 @@ outermost_list(struct node *n)
 
 /** An element without a designator may fill any function pointer of the object. */
 static void
-check_positional(struct unit *u, struct node *value)
+check_positional(struct unit *u, struct node *element_node, struct node *value)
 {
 	struct field_check c = { u, value };
-	struct node *list = outermost_list(value->parent);
+	struct node *list = outermost_list(element_node->parent);
 	CXType t = list->type;
 	while (is_array(t))
 		t = element(t);
@@ -188,7 +188,7 @@ check_element(struct unit *u, struct node *element_node)
 {
 	if (!is_designated(element_node)) {
 		if (is_function_pointer(element_node->type))
-			check_positional(u, element_node);
+			check_positional(u, element_node, element_node);
 		return;
 	}
 	struct node *value = kid_last(element_node), *member = element_node->kids.at[element_node->kids.n - 2];
@@ -197,7 +197,7 @@ check_element(struct unit *u, struct node *element_node)
 	if (member->kind == CXCursor_MemberRef)
 		check_flow(u, clang_getCursorReferenced(member->cursor), value);
 	else
-		check_positional(u, element_node);
+		check_positional(u, element_node, value);
 }
 
 static void
@@ -227,9 +227,24 @@ check_address(struct unit *u, struct node *n)
 		refuse(u, SC_SCOPE, n, "the address of a function pointer with scoped parameters; assign to it directly");
 }
 
+/** What a function returns may be scoped; a pointer to it would forget that. */
+static void
+check_reference(struct unit *u, struct node *n)
+{
+	const struct node *callee = n, *user = user_of(n);
+	while (callee->parent != nullptr && is_wrapper(callee->parent))
+		callee = callee->parent;
+	bool called = user != nullptr && user->kind == CXCursor_CallExpr && user->kids.at[0] == callee;
+	if (!called && has_mark(clang_getCursorReferenced(n->cursor), "cadre:returns_scoped"))
+		refuse(u, SC_SCOPE, n, "'%s' returns a scoped pointer, which a function pointer would forget; call it directly",
+		       name_of(n->cursor));
+}
+
 void
 rule_function_marks(struct unit *u, struct node *n)
 {
+	if (n->kind == CXCursor_DeclRefExpr && !trusted(u, n))
+		check_reference(u, n);
 	struct node *init = n->kind == CXCursor_VarDecl ? initialiser(n) : nullptr;
 	if (init != nullptr)
 		check_flow(u, n->cursor, init);

@@ -5,12 +5,26 @@
 /* The first mapped byte: a null pointer plus the offset of any field must fall below it. */
 constexpr long long GUARD_SIZE = 65536;
 
-static void
-check_union_member(struct unit *u, struct node *n)
+struct union_check {
+	struct unit *unit;
+	struct node *of;
+};
+
+static enum CXVisitorResult
+check_member(CXCursor field, CXClientData data)
 {
-	const char *fault = why_not_in_union(n->type);
+	struct union_check *c = data;
+	const char *fault = why_not_in_union(clang_getCursorType(field));
 	if (fault != nullptr)
-		refuse(u, SC_UNION, n, "the union's member '%s' holds %s; use separate fields and a tag", name_of(n->cursor), fault);
+		refuse(c->unit, SC_UNION, c->of, "the union's member '%s' holds %s; use separate fields and a tag", name_of(field), fault);
+	return CXVisit_Continue;
+}
+
+static void
+check_union(struct unit *u, struct node *n)
+{
+	struct union_check c = { u, n };
+	clang_Type_visitFields(n->real, check_member, &c);
 }
 
 static void
@@ -24,8 +38,6 @@ check_field(struct unit *u, struct node *n)
 		refuse(u, SC_INDEX, n, "an array of no elements; give it a bound");
 	if (contains_scoped(n->type))
 		refuse(u, SC_SCOPE, n, "'%s' lives in locals and parameters only; keep the object it was made from", type_name(n->type));
-	if (n->parent != nullptr && n->parent->kind == CXCursor_UnionDecl)
-		check_union_member(u, n);
 }
 
 static void
@@ -110,6 +122,8 @@ rule_records(struct unit *u, struct node *n)
 		return;
 	if (n->kind == CXCursor_FieldDecl)
 		check_field(u, n);
+	else if (n->kind == CXCursor_UnionDecl)
+		check_union(u, n);
 	else if (n->kind == CXCursor_VarDecl)
 		check_variable(u, n);
 	else if (n->kind == CXCursor_FunctionDecl)

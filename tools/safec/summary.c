@@ -2,7 +2,8 @@
 /**
  * The summary of a unit: the layout of each tag and the type of each external name, for comparison with other units.
  *
- * One record a line, fields separated by tabs: kind, name, shape, `defined` or `declared`, `framework` or `own`, place.
+ * One record a line, fields separated by tabs: kind, name, shape, `defined`, `used` or `declared`, `framework` or
+ * `own`, place.
  */
 #include "unit.h"
 
@@ -129,13 +130,13 @@ parameter_marks(CXCursor c)
 }
 
 static void
-record(struct writer *w, const char *kind, CXCursor c, const char *shape, bool defined)
+record(struct writer *w, const char *kind, CXCursor c, const char *shape, const char *state)
 {
 	uint32_t first, last;
 	tree_range(w->unit, c, &first, &last);
 	struct place at = token_place(&w->unit->tokens, first);
 	bool framework = file_of(at.file)->kind == FILE_FRAMEWORK;
-	fprintf(w->out, "%s\t%s\t%s\t%s\t%s\t%s:%u:%u\n", kind, name_of(c), shape, defined ? "defined" : "declared",
+	fprintf(w->out, "%s\t%s\t%s\t%s\t%s\t%s:%u:%u\n", kind, name_of(c), shape, state,
 	        framework ? "framework" : "own", at.file, at.line, at.column);
 }
 
@@ -146,7 +147,7 @@ record_tag(struct writer *w, CXCursor c)
 	if (!clang_isCursorDefinition(c) || is_nameless(c))
 		return;
 	bool is_enum = clang_getCursorKind(c) == CXCursor_EnumDecl;
-	record(w, "tag", c, is_enum ? enum_shape(c) : record_shape(t, c), false);
+	record(w, "tag", c, is_enum ? enum_shape(c) : record_shape(t, c), "declared");
 }
 
 static void
@@ -157,7 +158,8 @@ record_external(struct writer *w, CXCursor c)
 	bool defined = function ? clang_isCursorDefinition(c) : storage != CX_SC_Extern;
 	if (clang_getCursorLinkage(c) != CXLinkage_External)
 		return;
-	record(w, "name", c, textf("%s%s%s", shape_of(clang_getCursorType(c)), marks_of(c), parameter_marks(c)), defined);
+	record(w, "name", c, textf("%s%s%s", shape_of(clang_getCursorType(c)), marks_of(c), parameter_marks(c)),
+	       defined ? "defined" : set_has(&w->unit->used, name_of(c)) ? "used" : "declared");
 }
 
 static const struct {

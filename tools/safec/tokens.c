@@ -173,7 +173,7 @@ add(struct tokens *t, const struct token *token)
 }
 
 bool
-tokens_read(struct tokens *t, const char *unit, const struct flags *flags)
+tokens_read(struct tokens *t, const char *unit, const struct flags *flags, bool has_errors)
 {
 	size_t len;
 	char *text = dump(unit, flags, &len);
@@ -182,8 +182,9 @@ tokens_read(struct tokens *t, const char *unit, const struct flags *flags)
 		if (starts_with(line, "eof "))
 			break;
 		if (!read_line(line, &token)) {
-			report(SC_PARSE, (struct place){ unit, 1, 1 },
-			       "the preprocessor's output cannot be followed near: %.80s; write plain tokens", line);
+			if (!has_errors)
+				report(SC_PARSE, (struct place){ unit, 1, 1 },
+				       "the preprocessor's output cannot be followed near: %.80s; write plain tokens", line);
 			return false;
 		}
 		token.trusted = is_trusted(t, &token);

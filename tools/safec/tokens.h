@@ -32,8 +32,8 @@ struct tokens {
 	VEC(const char *) pasted;  /**< what the names begin with that a service's own macros paste together */
 };
 
-/** Runs the preprocessor. => false, after a report, where its output cannot be read. */
-bool tokens_read(struct tokens *t, const char *unit, const struct flags *flags);
+/** Runs the preprocessor. => false where its output cannot be read: after a report, unless the unit has errors anyway. */
+bool tokens_read(struct tokens *t, const char *unit, const struct flags *flags, bool has_errors);
 
 /** The token that covers, or follows, `offset` in the flat text. */
 uint32_t token_at(const struct tokens *t, uint32_t offset);

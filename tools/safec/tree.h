@@ -33,6 +33,7 @@ struct unit {
 	struct set framework_names; /**< what framework headers declare at file scope */
 	CXTranslationUnit source;  /**< as written: errors, included files */
 	CXTranslationUnit flat;    /**< the flat text: everything else */
+	struct set used;           /**< names that the service's code mentions */
 	VEC(struct node *) roots;  /**< declarations at file scope in which a service has a hand */
 };
 

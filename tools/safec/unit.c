@@ -118,6 +118,8 @@ add_root(CXCursor c, CXCursor parent, CXClientData data)
 static void
 apply(struct unit *u, struct node *n)
 {
+	if (n->kind == CXCursor_DeclRefExpr)
+		set_add(&u->used, name_of(n->cursor));
 	for (size_t i = 0; i < COUNT(node_rules); i++)
 		node_rules[i](u, n);
 }
@@ -170,7 +172,7 @@ unit_check(struct unit *u, const char *path, const char *framework, int nflags, 
 	if (!parse_source(u))
 		return;
 	unsigned errors = report_errors(u->source, nullptr);
-	if (!check_files(u) || !tokens_read(&u->tokens, path, &u->flags))
+	if (!check_files(u) || !tokens_read(&u->tokens, path, &u->flags, errors > 0))
 		return;
 	rule_words(u);
 	if (errors > 0 || !parse_flat(u))

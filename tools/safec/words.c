@@ -69,11 +69,11 @@ static names_t harmless = {
 /* Attributes that promise nothing the optimiser could turn against the program. */
 static names_t attributes = {
 	"annotate", "unused", "maybe_unused", "used", "nodiscard", "warn_unused_result", "deprecated", "unavailable",
-	"fallthrough", "noinline", "always_inline", "gnu_inline", "cold", "hot", "error", "warning", "flag_enum",
+	"fallthrough", "noinline", "always_inline", "cold", "hot", "error", "warning", "flag_enum",
 	"enum_extensibility", "capability", "lockable", "guarded_by", "pt_guarded_by", "acquired_before",
 	"acquired_after", "requires_capability", "requires_shared_capability", "locks_excluded", "acquire_capability",
 	"acquire_shared_capability", "try_acquire_capability", "release_capability", "release_shared_capability",
-	"release_generic_capability", "no_thread_safety_analysis", "assert_capability", "designated_init", nullptr,
+	"release_generic_capability", "no_thread_safety_analysis", "assert_capability", "designated_init", "likely", "unlikely", nullptr,
 };
 
 /* Attributes that change how a type lies in memory: a rule of their own. */

@@ -91,6 +91,10 @@ main(int argc, char **argv)
 	}
 	if (size < 16 * MIB || size > HOSTED_PHYSICAL_LIMIT / 2)
 		die("hosted: --mem must be 16M to 32G\n");
+	/* The sanitizers' symbolizer is a process: it is started now, from a stack of the host's and with one thread. */
+	char name[64];
+	if (__sanitizer_symbolize_pc != nullptr)
+		__sanitizer_symbolize_pc(main, "%f", name, sizeof(name));
 	memory_init(size);
 	hosted_traps_init();
 	hosted_timer_init();

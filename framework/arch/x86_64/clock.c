@@ -10,11 +10,12 @@
 #include <debug/debug.h>
 
 enum clock_mode : u32 { CLOCK_PLAIN, CLOCK_GUARDED, CLOCK_CORRECTED };
-enum : u32 { COMPARE_ROUNDS = 16, PIT_HZ = 1193182, PM_TIMER_HZ = 3579545 };
+/* Rounds of comparing two counters: many where the clock is to rely on the result, each a few hundred nanoseconds of real hardware. */
+enum : u32 { COMPARE_ROUNDS = 8, COMPARE_ROUNDS_INVARIANT = 1000 };
+enum : u32 { PIT_HZ = 1193182, PM_TIMER_HZ = 3579545 };
 
 static struct {
 	u64 tsc_base;             /* the counter at time 0 */
-	u64 tsc_hz;
 	u64 ns_per_tick, ticks_per_ns, timer_per_ns; /* times 2^32 */
 	bool by_deadline;         /* the timer compares with the counter itself */
 } clock;                          /* [const] after clock_init */
@@ -252,7 +253,6 @@ clock_init(void)
 	u64 hz = tsc_hz_cpuid();
 	hz = hz != 0 ? hz : tsc_hz_measure();
 	hz = MAX(hz, (u64)1000000);
-	clock.tsc_hz = hz;
 	clock.ticks_per_ns = (hz << 30) / (NS_PER_SEC >> 2);   /* (hz << 32) / NS_PER_SEC, and hz may have 34 bits */
 	clock.by_deadline = x86_features.tsc_deadline;
 	u64 ref = 0, tsc = 0;
@@ -276,10 +276,17 @@ static struct {
 	u64 tsc;                /* the secondary's, written before `answered` */
 } compare __attribute__((aligned(64)));
 
+static u32
+compare_rounds(void)
+{
+	return x86_features.tsc_invariant ? COMPARE_ROUNDS_INVARIANT : COMPARE_ROUNDS;
+}
+
 void
 clock_compare_secondary(void)
 {
-	for (u32 round = 1; round <= COMPARE_ROUNDS; round++) {
+	u32 rounds = compare_rounds();
+	for (u32 round = 1; round <= rounds; round++) {
 		while (__atomic_load_n(&compare.asked, __ATOMIC_ACQUIRE) != round)
 			arch_pause();
 		__atomic_store_n(&compare.tsc, tsc_ordered(), __ATOMIC_RELAXED);
@@ -303,8 +310,9 @@ void
 clock_compare_boot(u32 cpu)
 {
 	u64 narrowest = ~(u64)0, difference = 0;
+	u32 rounds = compare_rounds();
 	bool differs = false;
-	for (u32 round = 1; round <= COMPARE_ROUNDS; round++) {
+	for (u32 round = 1; round <= rounds; round++) {
 		u64 before = tsc_ordered();
 		__atomic_store_n(&compare.asked, round, __ATOMIC_RELEASE);
 		while (__atomic_load_n(&compare.answered, __ATOMIC_ACQUIRE) != round)

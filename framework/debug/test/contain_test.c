@@ -4,8 +4,9 @@
 #include <cadre/sync.h>
 #include <cadre/task.h>
 #include <debug/debug_impl.h>
+#include <mm/mm.h>
+#include <sync/lock.h>
 #include <sync/raw_lock.h>
-#include <task/task_impl.h>
 #include <test.h>
 
 static volatile u32 zero;       /* what the compiler must not know */
@@ -148,4 +149,72 @@ TEST(a_frame_inside_a_raw_lock_contains)
 	EXPECT_TRAP(trap_bounds());
 	EXPECT_EQ(this_cpu()->raw_depth, 1);
 	raw_release(&lock, flags);
+}
+
+static u32 other_type(u32 value) { return value + zero; }
+
+TEST(a_call_through_a_pointer_of_another_type_traps)
+{
+	/* SAFETY: the cast is what no service can write; the call must not arrive. */
+	trap_fn *volatile fn = (trap_fn *)(void *)other_type;
+
+	if (!__has_feature(kcfi))
+		return test_skip("built without kCFI");
+	EXPECT(!contain_call(fn));
+	fn = nullptr;
+	EXPECT_TRAP(fn());
+}
+
+static struct spin_lock good_lock;
+
+/** Holds a lock, and one in memory that has gone since. */
+static void
+trap_with_lost_locks(void) NO_THREAD_SAFETY("never released")
+{
+	spin_acquire(&good_lock);
+	for (u64 i = 0; i < 4; i++) {
+		preempt_disable();
+		lock_push(task_self(), (void *)(u64)(zero + 16 + 8 * i), i % 2 == 0 ? LOCK_SPIN : LOCK_MUTEX);
+	}
+	trap_bounds();
+}
+
+TEST(a_lock_in_memory_that_is_gone_does_not_keep_the_others)
+{
+	u64 before = contain_count();
+
+	EXPECT(!contain_call(trap_with_lost_locks));
+	EXPECT_EQ(contain_count() - before, 1);
+	EXPECT_EQ(this_cpu()->preempt_off, 0);
+	EXPECT(!spin_held(&good_lock) && spin_poisoned(&good_lock));
+	SPIN_SCOPE(&good_lock);
+	spin_clear_poison(&good_lock);
+}
+
+static struct vm_space *space;
+
+static void
+trap_with_cursor(void)
+{
+	struct vm_cursor cursor = {};
+
+	EXPECT_EQ(vm_cursor_open(space, UADDR(USER_START), UADDR(USER_START + PAGE_SIZE), &cursor), OK);
+	EXPECT(vm_cursor_is_open());
+	trap_bounds();
+}
+
+TEST(a_cursor_is_closed_if_it_was_opened_inside)
+{
+	struct vm_cursor cursor = {};
+
+	EXPECT_EQ(vm_space_create(&space), OK);
+	EXPECT(!contain_call(trap_with_cursor));
+	EXPECT(!vm_cursor_is_open());
+	EXPECT_EQ(vm_cursor_open(space, UADDR(USER_START), UADDR(USER_START + PAGE_SIZE), &cursor), OK);
+	EXPECT_TRAP(trap_bounds());
+	EXPECT(vm_cursor_is_open());
+	vm_cursor_close(&cursor);
+	EXPECT(!vm_cursor_is_open());
+	EXPECT_EQ(this_cpu()->preempt_off, 0);
+	vm_space_put(space);
 }

@@ -100,6 +100,6 @@ err_t user_read_string(struct bytes dst, uaddr_t at, size_t *scoped done);
 /** Straight between a frame and user memory: one copy. => as above; traps beyond the page. */
 err_t user_write_frame(uaddr_t at, struct frame *frame, size_t off, size_t len, size_t *scoped done);
 err_t user_read_frame(struct frame *frame, size_t off, size_t len, uaddr_t at, size_t *scoped done);
-/** One aligned 32-bit word, for futexes. => EFAULT, EINVAL where misaligned. */
+/** One aligned 32-bit word, for futexes. => EFAULT, EINVAL where misaligned; user_cas32: EAGAIN where another value stood there, now in *expected. */
 err_t user_load32(uaddr_t at, u32 *scoped out);
 err_t user_cas32(uaddr_t at, u32 *scoped expected, u32 to);

@@ -61,6 +61,8 @@ TEST(sensitive_pages_are_never_handed_out)
 	u64 start, end;
 
 	for (u32 i = 0; arch_sensitive_memory(i, &start, &end); i++) {
+		if (start >= end)
+			continue;
 		EXPECT_EQ(try(start, 4, IO_UNCACHED), EACCES);
 		EXPECT_EQ(try(end - 1, 1, IO_UNCACHED), EACCES);
 		/* A byte beside it in the same page would map it too. */
@@ -172,8 +174,8 @@ TEST(ranges_come_and_go_without_using_addresses_up)
 	}
 }
 
-/* Ports 0xed (a POST code port on PCs) and around: writes there are without effect. */
-enum : u32 { PORT_HARMLESS = 0xe8 };
+/* A PC's fourth serial port, which the test machines do not have. */
+enum : u32 { PORT_HARMLESS = 0x2e8 };
 
 TEST(ports_are_refused_where_there_are_none_or_they_are_taken)
 {
@@ -187,6 +189,8 @@ TEST(ports_are_refused_where_there_are_none_or_they_are_taken)
 	EXPECT_EQ(io_port_acquire(PORT_HARMLESS, 0, &port), EINVAL);
 	EXPECT_EQ(io_port_acquire(0xfffe, 4, &port), EINVAL);
 	for (u32 i = 0; arch_sensitive_ports(i, &start, &end); i++) {
+		if (start >= end)
+			continue;
 		EXPECT_EQ(io_port_acquire((u16)start, 1, &port), EACCES);
 		EXPECT_EQ(io_port_acquire((u16)(end - 1), 1, &port), EACCES);
 	}

@@ -5,7 +5,7 @@
 #include <cadre/cpu.h>
 #include <cadre/task.h>
 #include <cadre/time.h>
-#include <unit/test.h>
+#include <test.h>
 
 enum : u32 { PARALLEL_MAX = 8 };
 

@@ -375,8 +375,8 @@ TEST(slab_policy_that_never_has_a_slot_does_not_eat_all_memory)
 	struct empty *empty = empty_alloc();   /* those slots are lost to the real policy only */
 	EXPECT(empty != nullptr);
 	empty_put(empty);
-	while (slab_policy_fallback.slab_release(empty_heap_type.ids[0], true) != SLOT_NONE)
-		EXPECT(slab_retire(heap_of(&empty_heap_type, 0), slab_policy_fallback.slab_release(empty_heap_type.ids[0], true)));
+	for (u32 slab; (slab = slab_policy_fallback.slab_release(empty_heap_type.ids[0], true)) != SLOT_NONE;)
+		EXPECT(slab_retire(heap_of(&empty_heap_type, 0), slab));
 	slab_policy_active = &slab_policy;
 	arch_irq_restore(flags);
 	slab_flush(true);
@@ -402,7 +402,8 @@ TEST(slab_policy_that_traps_is_replaced)
 		EXPECT_EQ(plums[i]->word, i);
 		plum_put(plums[i]);
 	}
-	heap_shrink();
+	for (u32 slab; (slab = slab_policy_fallback.slab_release(plum_heap_type.ids[0], true)) != SLOT_NONE;)
+		EXPECT(slab_retire(heap_of(&plum_heap_type, 0), slab));
 	slab_policy_active = &slab_policy;
 	arch_irq_restore(flags);
 }

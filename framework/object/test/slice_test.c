@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Tests of slices.
 #include <cadre/object.h>
-#include <unit/test.h>
+#include <test.h>
 
 static u8 text[] = "0123456789";
 

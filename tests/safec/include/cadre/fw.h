@@ -63,6 +63,7 @@ struct SCOPED_TYPE cursor { PRIVATE u8 *at; u32 position; };
 void cursor_init(struct cursor *scoped c, struct bytes over);
 u8 cursor_next(struct cursor *scoped c);
 
+RETURNS_SCOPED u8 *cursor_at(struct bytes over);
 err_t user_read(u64 from, PLAIN void *scoped to, size_t len);
 #define USER_READ(from, lvalue) user_read((from), &(lvalue), sizeof(lvalue))
 err_t task_start(void (*entry)(struct object *argument), struct object *argument);

@@ -1,0 +1,3 @@
+/* SC-PRIVATE: what no service defines. */
+#include "a.h"
+void fa(void) { }

@@ -1,0 +1,3 @@
+/* SC-PRIVATE: what no service defines. */
+#pragma once
+void other_module(int x);

@@ -1,0 +1,2 @@
+/* SC-PRIVATE: a name of the linker script. */
+int _end = 3;
