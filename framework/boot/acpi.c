@@ -264,7 +264,7 @@ aml_small_constant(const u8 *aml, u32 len, u32 *at, u8 *out)
 	return *out <= 7;
 }
 
-/** `aml` begins behind the name _S5_: a package of at least two small constants. */
+/** `aml` begins behind the name _S5_: a package of small constants, of which machines without a second control register may have but one. */
 static void
 s5_parse(const u8 *aml, u32 len, struct acpi_info *info)
 {
@@ -272,9 +272,8 @@ s5_parse(const u8 *aml, u32 len, struct acpi_info *info)
 	if (len < 3 || aml[0] != 0x12)   /* PackageOp */
 		return;
 	u32 at = 1 + (1 + (aml[1] >> 6)) + 1;   /* the package's length (1 to 4 bytes) and number of elements */
-	if (at > len || aml[at - 1] < 2)
-		return;
-	if (aml_small_constant(aml, len, &at, &a) && aml_small_constant(aml, len, &at, &b)) {
+	u32 n = at > len ? 0 : aml[at - 1];
+	if (n > 0 && aml_small_constant(aml, len, &at, &a) && (n == 1 || aml_small_constant(aml, len, &at, &b))) {
 		info->s5_a = a;
 		info->s5_b = b;
 		info->has_s5 = true;
@@ -320,9 +319,9 @@ fadt_parse(const struct table *fadt, struct acpi_info *info)
 	if ((flags & 1u << 10) != 0)
 		info->reset = register_read(fadt, 116, 1);
 	info->reset_value = field8(fadt, 128);
+	info->pm_timer = fadt_register(fadt, 208, 76, 4);   /* some hardware-reduced machines have this one all the same */
+	info->pm_timer_32bit = (flags & 1u << 8) != 0;
 	if ((flags & 1u << 20) == 0) {   /* not hardware-reduced: the fixed registers exist */
-		info->pm_timer = fadt_register(fadt, 208, 76, 4);
-		info->pm_timer_32bit = (flags & 1u << 8) != 0;
 		info->pm1a_control = fadt_register(fadt, 172, 64, 2);
 		info->pm1b_control = fadt_register(fadt, 184, 68, 2);
 		info->smi_command = field32(fadt, 48) < 0x10000 ? field16(fadt, 48) : 0;

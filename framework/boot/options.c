@@ -9,9 +9,13 @@
 enum : u32 { INITRD_CHUNK = 512 };
 enum : u64 { INITRD_FREED = (u64)1 << 63 };
 
-static u64 initrd_users;   /* [atomic] readers at this moment; INITRD_FREED: no more come, the last gives the memory back */
+/* [atomic] Readers at this moment; INITRD_FREED: no more come, the last gives the memory back. */
+static u64 initrd_users;
 
-/** The command line as a slice. It is constant and NUL terminated: checked when the boot information was copied, and bounded here again. */
+/**
+ * The command line as a slice. It is constant and NUL terminated: checked when the boot information was copied, and
+ * bounded here again.
+ */
 static struct cbytes
 cmdline(void)
 {
@@ -82,7 +86,9 @@ initrd_pin(void)
 static void
 initrd_unpin(void)
 {
-	if (__atomic_fetch_sub(&initrd_users, 1, __ATOMIC_ACQ_REL) == INITRD_FREED + 1 && boot_info.initrd.start < boot_info.initrd.end)
+	bool last = __atomic_fetch_sub(&initrd_users, 1, __ATOMIC_ACQ_REL) == INITRD_FREED + 1;
+
+	if (last && boot_info.initrd.start < boot_info.initrd.end)
 		frames_unreserve(boot_info.initrd.start, boot_info.initrd.end);
 }
 
@@ -104,7 +110,8 @@ boot_initrd_read(size_t off, struct bytes dst)
 		len = MIN(dst.len - done, sizeof(chunk));
 		if (!initrd_pin())
 			misuse("read of the initrd while it was freed");
-		/* SAFETY: 1. [off, off + dst.len) lies in the initrd, checked above. 2. The initrd is RAM, which the direct map has. 3. It is not given
+		/* SAFETY: 1. [off, off + dst.len) lies in the initrd, checked above. 2. The initrd is RAM, which the
+		 * direct map has. 3. It is not given
 		 * back before initrd_unpin. The service's memory is written with nothing held: it may fault. */
 		memcpy(chunk, (const u8 *)phys_to_virt(boot_info.initrd.start) + off + done, len);
 		initrd_unpin();

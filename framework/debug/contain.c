@@ -9,7 +9,8 @@
  * | 3 | back at the frame (contain_recovered) | restore depths and the interrupt state |
  *
  * Step 2 touches services' memory, which may be gone (a lock in a freed object): a fault there starts step 2 anew,
- * and each start has one lock less to release. Locks go first: closing a cursor calls other CPUs, which may spin for one with interrupts off.
+ * and each start has one lock less to release. Locks go first: closing a cursor calls other CPUs, which may spin for
+ * one with interrupts off.
  */
 #include <cpu/cpu.h>
 #include <debug/debug_impl.h>
@@ -197,7 +198,10 @@ misuse_at(const char *what, const char *file, u32 line, u64 pc, u64 fp)
 	contain_enter(&report);
 }
 
-/** A trap with a reason in memory that may be a service's: it is read here, where a fault is one more trap of that service. */
+/**
+ * A trap with a reason in memory that may be a service's: it is read here, where a fault is one more trap of that
+ * service.
+ */
 #define contain_reason(format, ...)                                                                                    \
 	do {                                                                                                           \
 		u8 text_[CONTAIN_TEXT_MAX];                                                                            \

@@ -2,8 +2,10 @@
 /**
  * The framework's own assertions, panic, and how a trap of a service is contained.
  *
- * Two kinds of failure, never mixed: `fw_assert` and `panic` say that the framework is wrong, and stop the machine with a report; `misuse`
- * says that a service broke a call's contract (or trapped), and stops that service. A framework function calls `misuse` before it
+ * Two kinds of failure, never mixed: `fw_assert` and `panic` say that the framework is wrong, and stop the machine with
+ * a report; `misuse`
+ * says that a service broke a call's contract (or trapped), and stops that service. A framework function calls `misuse`
+ * before it
  * has changed anything and with no raw lock held.
  */
 #pragma once
@@ -13,8 +15,10 @@
 #include <arch/arch.h>
 
 /**
- * A place that a trap returns to. Lives on the stack of the code that set it; chained per task and, in interrupt handlers, per CPU.
- * A raw lock taken before the frame is its owner's (policies are called with one held) and stays held; one taken inside makes a trap fatal.
+ * A place that a trap returns to. Lives on the stack of the code that set it; chained per task and, in interrupt
+ * handlers, per CPU.
+ * A raw lock taken before the frame is its owner's (policies are called with one held) and stays held; one taken inside
+ * makes a trap fatal.
  */
 struct contain_frame {
 	struct arch_recovery place;
@@ -29,7 +33,10 @@ struct contain_frame {
 	bool cursor_open;      /* closed at a trap only if opened inside */
 };
 
-/** 0: go on, and call contain_end at the end; 1: something trapped inside, everything it held is released, the frame is gone already. */
+/**
+ * 0: go on, and call contain_end at the end; 1: something trapped inside, everything it held is released, the frame is
+ * gone already.
+ */
 #define contain_begin(frame)                                                                                           \
 	(contain_push(frame), arch_recovery_set(&(frame)->place) == 0 ? 0 : (contain_recovered(frame), 1))
 void contain_push(struct contain_frame *frame);
@@ -40,7 +47,10 @@ void contain_recovered(struct contain_frame *frame);
 [[noreturn]] void misuse_at(const char *what, const char *file, u32 line, u64 pc, u64 fp);
 #define misuse(what) misuse_at("" what "", __FILE__, __LINE__, (u64)__builtin_return_address(0), (u64)__builtin_frame_address(0))
 
-/** A trap taken by the processor in kernel mode (arch calls this): contains it or panics. Does not return. `pc`, `fp`, `sp` are the interrupted ones. */
+/**
+ * A trap taken by the processor in kernel mode (arch calls this): contains it or panics. Does not return. `pc`, `fp`,
+ * `sp` are the interrupted ones.
+ */
 struct kernel_trap {
 	const char *what;     /* "array index out of bounds", "page fault", … */
 	u64 pc, fp, sp, address, error;

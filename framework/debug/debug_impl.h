@@ -22,5 +22,8 @@ size_t symbol_print(struct bytes dst, u64 return_pc);
 bool symbol_in_framework(const struct symbol *symbol);
 /** A C string of the framework's own as a slice; null is empty. */
 struct cbytes text_of(const char *string);
-/** Releases and poisons the locks that the running task, or its interrupt handler, took since it held `depth` of them (sync/). */
+/**
+ * Releases and poisons the locks that the running task, or its interrupt handler, took since it held `depth` of them
+ * (sync/).
+ */
 void locks_release_to(u32 depth);

@@ -2,7 +2,8 @@
 /**
  * The kernel log: a ring of text lines, the console, and the log calls of services.
  *
- * A line is put together on the caller's stack, so memory that a service hands in is read before any lock is taken. A CPU that is
+ * A line is put together on the caller's stack, so memory that a service hands in is read before any lock is taken. A
+ * CPU that is
  * interrupted inside the log (NMI, panic) and logs again loses that line from the ring, and never waits for itself.
  */
 #include <arch/string.h>
@@ -119,7 +120,10 @@ log_print(enum log_level level, struct cbytes format, const struct log_arg *args
 		emit(arch_log_write, line + console, len - console);
 }
 
-/** Up to `max` bytes at *pos into `chunk`; *pos is brought into what the ring has, and moved. Any context but inside the log. */
+/**
+ * Up to `max` bytes at *pos into `chunk`; *pos is brought into what the ring has, and moved. Any context but inside the
+ * log.
+ */
 static size_t
 log_take(u64 *pos, u8 *chunk, size_t max)
 {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 /**
- * Panic: the framework found itself to be wrong. Stops the other CPUs, prints a report straight to the console, and powers off.
+ * Panic: the framework found itself to be wrong. Stops the other CPUs, prints a report straight to the console, and
+ * powers off.
  *
- * A panic inside the panic ends the report, and one more ends the machine without a word: nothing here loops or waits for a lock.
+ * A panic inside the panic ends the report, and one more ends the machine without a word: nothing here loops or waits
+ * for a lock.
  */
 #include <cadre/boot.h>
 #include <cpu/cpu.h>
@@ -49,7 +51,8 @@ panic_end(void)
 	u8 value[8];
 	size_t len = 0;
 
-	if (boot_option(TEXT("panic"), (struct bytes){ value, sizeof(value) }, &len) && cbytes_equal((struct cbytes){ value, MIN(len, sizeof(value)) }, TEXT("halt")))
+	if (boot_option(TEXT("panic"), (struct bytes){ value, sizeof(value) }, &len) &&
+	    cbytes_equal((struct cbytes){ value, MIN(len, sizeof(value)) }, TEXT("halt")))
 		arch_stop();
 	arch_power_off(PANIC_STATUS);
 }
@@ -113,8 +116,9 @@ panic_report(u64 pc, u64 fp, const struct kernel_trap *trap)
 	struct cpu *cpu = this_cpu();
 	struct task *task = cpu->current;
 
-	PANIC_LINE("cpu {} of {}, task \"{}\" ({}), interrupt depth {}, preemption off {}, raw locks {}", cpu->id, cpu_online_count,
-	           text_of(task != nullptr ? task->name : nullptr), task != nullptr ? task->id : 0, cpu->irq_depth, cpu->preempt_off, cpu->raw_depth);
+	PANIC_LINE("cpu {} of {}, task \"{}\" ({}), interrupt depth {}, preemption off {}, raw locks {}",
+	           cpu->id, cpu_online_count, text_of(task != nullptr ? task->name : nullptr), task != nullptr ? task->id : 0,
+	           cpu->irq_depth, cpu->preempt_off, cpu->raw_depth);
 	if (trap != nullptr)
 		panic_registers(trap);
 	PANIC_LINE("back trace:");

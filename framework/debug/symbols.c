@@ -2,7 +2,8 @@
 /**
  * Symbols of the kernel's own text: the reader of the table that tools/ksyms/ksyms.py makes.
  *
- * The table is looked into when something is wrong already, so nothing in it is trusted: each read is checked against the table's end, each
+ * The table is looked into when something is wrong already, so nothing in it is trusted: each read is checked against
+ * the table's end, each
  * loop is bounded, and a table that is missing or damaged has no symbols.
  */
 #include <arch/string.h>

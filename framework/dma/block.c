@@ -36,7 +36,10 @@ dma_description_make(void)
 	if (pfn == FRAME_NONE)
 		return nullptr;
 
-	/* What another CPU has just brought in is forgotten, at most a page: nobody waits here for a lock with a policy called. */
+	/*
+	 * What another CPU has just brought in is forgotten, at most a page: nobody waits here for a lock with a policy
+	 * called.
+	 */
 	u64 flags = raw_acquire(&dma_lock);
 	/* SAFETY: a zeroed frame of our own, which the direct map has; all zeroes is a valid description. */
 	dma_fresh = phys_to_virt(pfn * PAGE_SIZE);
@@ -116,7 +119,8 @@ dma_block_give(struct dma_block *block)
 u8 *
 dma_block_memory(const struct dma_block *block)
 {
-	/* SAFETY: 1. The frames are RAM, which the direct map has. 2. They are FRAME_DMA for ever (dma_block_make; nothing frees one), so no
+	/* SAFETY: 1. The frames are RAM, which the direct map has. 2. They are FRAME_DMA for ever (dma_block_make;
+	 * nothing frees one), so no
 	 * typed memory ever lies there, whoever still has the pointer. */
 	return phys_to_virt(block->pfn * PAGE_SIZE);
 }

@@ -2,8 +2,10 @@
 /**
  * Blocks of memory that devices may reach.
  *
- * A block is set aside for DMA for ever: once given back it waits for the next user, since a device may write to it as long as no IOMMU says
- * otherwise. So a block, its frames and its description never change what they are, and a stale pointer to one is harmless.
+ * A block is set aside for DMA for ever: once given back it waits for the next user, since a device may write to it as
+ * long as no IOMMU says
+ * otherwise. So a block, its frames and its description never change what they are, and a stale pointer to one is
+ * harmless.
  */
 #pragma once
 
@@ -23,7 +25,10 @@ err_t dma_block_take(size_t len, u64 limit, struct dma_block **out);
 void dma_block_give(struct dma_block *block);
 u8 *dma_block_memory(const struct dma_block *block);
 
-/** What a handle has: its block while it is alive, and the length that was asked for. Any access to it is safe at any time, live or not. */
+/**
+ * What a handle has: its block while it is alive, and the length that was asked for. Any access to it is safe at any
+ * time, live or not.
+ */
 struct dma_buffer {
 	struct dma_block *block; /* [atomic] null once freed */
 	size_t len;              /* [const] */

@@ -56,11 +56,15 @@ dma_frame_pin(struct frame *frame, size_t off, size_t len)
 		misuse("access beyond a frame");
 	if (!frame_pin(frame))
 		misuse("access to a frame that is not in use");
-	/* SAFETY: 1. [off, off + len) lies in one page. 2. The frame is untyped RAM, which the direct map has, and stays so until frame_unpin. */
+	/*
+	 * SAFETY: 1. [off, off + len) lies in one page. 2. The frame is untyped RAM, which the direct map has, and
+	 * stays so until frame_unpin.
+	 */
 	return (u8 *)phys_to_virt(frame_number(frame).raw * PAGE_SIZE) + off;
 }
 
-/* SAFETY, for the copies below: the stream's side lies in frames that are for DMA for ever (dma_stream_at); a slice may fault, and nothing
+/* SAFETY, for the copies below: the stream's side lies in frames that are for DMA for ever (dma_stream_at); a slice
+ * may fault, and nothing
  * is held then; a frame is pinned (dma_frame_pin), and neither side of that copy can fault. */
 void
 dma_stream_fill(struct dma_stream *stream, size_t off, struct cbytes src)

@@ -19,7 +19,10 @@ struct io_range {
 
 struct io_registry { struct io_range *first; /* guarded by io_lock */ };
 
-/** Enters the range and finds addresses for its pages. => EBUSY: overlaps, or shares a page under another cache attribute; ENOMEM: no addresses. */
+/**
+ * Enters the range and finds addresses for its pages. => EBUSY: overlaps, or shares a page under another cache
+ * attribute; ENOMEM: no addresses.
+ */
 err_t io_range_claim(struct io_registry *registry, struct io_range *range);
 /** Takes the range off, if it is on: nobody uses it any more, and nothing is mapped there. Any context. */
 void io_range_forget(struct io_registry *registry, struct io_range *range);

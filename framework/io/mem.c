@@ -10,7 +10,10 @@ struct io_mem {
 
 static struct io_registry io_mem_registry;
 
-/** No service has the handle and no access is under way: nothing reads through the mapping any more. Interrupts are on: other CPUs must forget it. */
+/**
+ * No service has the handle and no access is under way: nothing reads through the mapping any more. Interrupts are on:
+ * other CPUs must forget it.
+ */
 static void
 io_mem_gone(struct object *object)
 {
@@ -77,7 +80,9 @@ io_mem_release(struct io_mem *mem)
 	heap_put(&io_mem_heap_type, (struct object *)mem);
 }
 
-/** Pins the handle, so that the mapping stays, and checks the access. Inline: a trap's back trace begins at the service. */
+/**
+ * Pins the handle, so that the mapping stays, and checks the access. Inline: a trap's back trace begins at the service.
+ */
 [[gnu::always_inline]] static inline u64
 io_mem_enter(struct io_mem *mem, u64 off, u64 size)
 {
@@ -100,8 +105,10 @@ io_mem_len(struct io_mem *mem)
 	return len;
 }
 
-/* SAFETY, for each access: 1. [va, va + size) lies in the handle's range and is aligned (io_mem_enter). 2. The range is mapped, to nothing but
- * device registers that no one else owns, until the handle's last reference is dropped, which is after the access (io_mem_acquire, io_mem_gone). */
+/* SAFETY, for each access: 1. [va, va + size) lies in the handle's range and is aligned (io_mem_enter). 2. The range
+ * is mapped, to nothing but
+ * device registers that no one else owns, until the handle's last reference is dropped, which is after the access
+ * (io_mem_acquire, io_mem_gone). */
 #define IO_MEM_ACCESS(T, read, write)                                                                                  \
 	T                                                                                                              \
 	read(struct io_mem *mem, u64 off)                                                                              \

@@ -70,7 +70,8 @@ io_port_enter(struct io_port *port, u16 off, u32 size)
 	return (u16)at;
 }
 
-/* SAFETY, for each access: [at, at + size) lies in the handle's range and is aligned (io_port_enter), which nobody else owns and which has no port that
+/* SAFETY, for each access: [at, at + size) lies in the handle's range and is aligned (io_port_enter), which nobody
+ * else owns and which has no port that
  * the framework itself relies on (io_port_acquire), while the handle is pinned. */
 #define IO_PORT_ACCESS(T, read, write)                                                                                 \
 	T                                                                                                              \

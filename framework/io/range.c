@@ -5,7 +5,9 @@
 
 static struct raw_lock io_lock;
 
-/** Whether two ranges cannot be owned at once: one byte in both, or one page in both with different cache attributes. */
+/**
+ * Whether two ranges cannot be owned at once: one byte in both, or one page in both with different cache attributes.
+ */
 static bool
 io_range_conflicts(const struct io_range *a, const struct io_range *b)
 {
@@ -15,7 +17,10 @@ io_range_conflicts(const struct io_range *a, const struct io_range *b)
 	return a->npages != 0 && share_page && a->cache != b->cache;
 }
 
-/** First fit for the range's pages and one unmapped page behind them; returns where to link it in, null where there is no room. */
+/**
+ * First fit for the range's pages and one unmapped page behind them; returns where to link it in, null where there is
+ * no room.
+ */
 static struct io_range **
 io_range_place(struct io_registry *registry, struct io_range *range)
 {

@@ -35,8 +35,9 @@ frames_count(enum frame_use from, enum frame_use to, u64 n)
 {
 	u64 flags = arch_irq_save();
 	typeof(frame_counts_cpu_local_) *counts = cpu_local_here_(&frame_counts_cpu_local_);
-	counts->by_use[from] -= (i64)n;
-	counts->by_use[to] += (i64)n;
+	/* Stored whole, since memory_stat reads them from other CPUs. */
+	__atomic_store_n(&counts->by_use[from], counts->by_use[from] - (i64)n, __ATOMIC_RELAXED);
+	__atomic_store_n(&counts->by_use[to], counts->by_use[to] + (i64)n, __ATOMIC_RELAXED);
 	arch_irq_restore(flags);
 }
 

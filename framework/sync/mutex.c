@@ -17,19 +17,6 @@ word_cas(struct mutex *lock, u32 *expected, u32 to)
 	return __atomic_compare_exchange_n(&lock->word, expected, to, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
-/** Whether the task with this id is on a CPU now. A hint: CPUs change tasks while this looks. */
-static bool
-owner_runs(u32 id)
-{
-	for (u32 i = 0; i < cpu_count(); i++) {
-		/* SAFETY: `current` of an online CPU is a task or null, and tasks' memory is tasks' for ever (HANDLE_DEFINE). */
-		const struct task *task = __atomic_load_n(&cpu_table[i]->current, __ATOMIC_RELAXED);
-		if (task != nullptr && task->id == id)
-			return true;
-	}
-	return false;
-}
-
 static bool
 mutex_spin(struct mutex *lock, u32 self)
 {
@@ -37,7 +24,7 @@ mutex_spin(struct mutex *lock, u32 self)
 		u32 word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
 		if (word == 0 && word_cas(lock, &word, self))
 			return true;
-		if ((word & MUTEX_WAITED) != 0 || (word != 0 && !owner_runs(word)))
+		if ((word & MUTEX_WAITED) != 0 || (word != 0 && !sched_runs(word)))
 			return false;
 		arch_pause();
 	}

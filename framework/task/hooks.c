@@ -33,7 +33,7 @@ plain_select_cpu(struct object *entity, u32 last_cpu, enum sched_reason reason)
 {
 	(void)entity, (void)reason;
 	for (u32 i = 0; i < cpu_count(); i++)
-		if (cpu_table[i]->current == cpu_table[i]->idle)
+		if (__atomic_load_n(&cpu_table[i]->current, __ATOMIC_RELAXED) == cpu_table[i]->idle)
 			return i;
 	return last_cpu;
 }

@@ -13,6 +13,7 @@ static struct sched_cpu {
 	struct task *left;      /* [self] the task that has just left its stack */
 	u64 tick_ns;            /* [atomic] when the policy looks at the running task next; written by its CPU */
 	u32 retick;             /* [atomic] another CPU wants that looked at */
+	u32 running;            /* [atomic] id of the task on the CPU, 0: idle; written by its CPU */
 } sched_cpus[CPU_MAX] __attribute__((aligned(64)));
 
 /* --- time --- */
@@ -101,7 +102,17 @@ sched_leave(struct task *self)
 	/* SAFETY: 0 is no stack, and the idle task never enters user mode. */
 	arch_task_switched((void *)cpu->idle->stack_top);
 	__atomic_store_n(&cpu->current, cpu->idle, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&sched_cpus[cpu->id].running, 0, __ATOMIC_RELAXED);
 	arch_context_switch(&self->context, &cpu->idle->context);
+}
+
+bool
+sched_runs(u32 id)
+{
+	for (u32 i = 0; i < cpu_count(); i++)
+		if (__atomic_load_n(&sched_cpus[i].running, __ATOMIC_RELAXED) == id)
+			return true;
+	return false;
 }
 
 static void
@@ -156,7 +167,9 @@ tick_ask(u32 cpu)
 {
 	if (__atomic_load_n(&sched_cpus[cpu].tick_ns, __ATOMIC_SEQ_CST) != TIME_NEVER)
 		return;
-	if (__atomic_exchange_n(&sched_cpus[cpu].retick, 1, __ATOMIC_SEQ_CST) == 0)
+	if (cpu == this_cpu()->id)
+		tick_arm(this_cpu(), arch_clock_ns());
+	else if (__atomic_exchange_n(&sched_cpus[cpu].retick, 1, __ATOMIC_SEQ_CST) == 0)
 		arch_ipi(cpu, IPI_RESCHEDULE);
 }
 
@@ -168,12 +181,14 @@ sched_ready(struct task *task, enum sched_reason reason)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	const struct cpu *target = cpu_table[cpu];
 	bool idle = __atomic_load_n(&target->current, __ATOMIC_SEQ_CST) == target->idle;
-	if (!preempt && !idle)
-		tick_ask(cpu);
-	else if (cpu == this_cpu()->id)
-		__atomic_store_n(&this_cpu()->resched, 1, __ATOMIC_SEQ_CST);   /* looked at on the way out of here */
-	else
+	if ((preempt || idle) && cpu != this_cpu()->id) {
 		cpu_reschedule(cpu);
+		return;
+	}
+	if (!idle)
+		tick_ask(cpu);
+	if (preempt || idle)
+		__atomic_store_n(&this_cpu()->resched, 1, __ATOMIC_SEQ_CST);   /* looked at on the way out of here; at the tick at the latest */
 }
 
 bool
@@ -218,6 +233,7 @@ switch_to(struct cpu *cpu, struct task *next)
 	__atomic_store_n(&next->last_cpu, cpu->id, __ATOMIC_RELAXED);
 	next->stamp_ns = arch_clock_ns();
 	__atomic_store_n(&cpu->current, next, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&sched_cpus[cpu->id].running, next->id, __ATOMIC_RELAXED);
 	vm_space_switch(next->space);
 	tick_arm(cpu, next->stamp_ns);
 	arch_context_switch(&cpu->idle->context, &next->context);

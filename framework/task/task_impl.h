@@ -107,6 +107,8 @@ bool task_wake(struct task *task);
 void sched_block_begin(struct task *self);
 void sched_block_cancel(struct task *self);
 void sched_leave(struct task *self);
+/** Whether the task with this id is on a CPU now. A hint: CPUs change tasks while this looks. */
+bool sched_runs(u32 id);
 /** A task has become READY and is on no CPU: tells the policy, and the CPU. */
 void sched_ready(struct task *task, enum sched_reason reason);
 /** What a CPU does for ever, as its idle task. */

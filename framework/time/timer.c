@@ -91,14 +91,14 @@ queue_remove(struct timer_queue *queue, struct timer_event *event) MUST_HOLD(&qu
 
 /* --- events --- */
 
-/** Sets this CPU's hardware to the earliest of what is wanted. */
+/** Sets this CPU's hardware to the earliest of what is wanted. It is never set later: it fires for nothing once, and is set right then. */
 static void
 queue_arm(struct timer_queue *queue) MUST_HOLD(&queue->lock)
 {
 	u64 at = queue->tick_ns;
 	if (queue->first != nullptr)
 		at = MIN(at, queue->first->deadline_ns);
-	if (at == queue->armed_ns)
+	if (at >= queue->armed_ns && queue->armed_ns != 0)
 		return;
 	queue->armed_ns = at;
 	arch_timer_arm(at);
@@ -112,7 +112,7 @@ event_lock(struct timer_event *event, u64 *flags) NO_THREAD_SAFETY("returns with
 		u32 cpu = __atomic_load_n(&event->cpu, __ATOMIC_ACQUIRE);
 		struct timer_queue *queue = &queues[cpu % CPU_MAX];
 		*flags = raw_acquire(&queue->lock);
-		if (__atomic_load_n(&event->cpu, __ATOMIC_RELAXED) == cpu)
+		if (__atomic_load_n(&event->cpu, __ATOMIC_ACQUIRE) == cpu)
 			return queue;
 		raw_release(&queue->lock, *flags);
 	}

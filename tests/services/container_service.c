@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
-/** A service that uses every typed container: shows that what the macros make is Safe C, and that heap objects go in and out of them. */
+/**
+ * A service that uses every typed container: shows that what the macros make is Safe C, and that heap objects go in and
+ * out of them.
+ */
 #include "container_service.h"
 #include <cadre/list.h>
 #include <cadre/rbtree.h>

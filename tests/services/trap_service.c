@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 /**
- * A service that does everything wrong that a service can do, in Safe C: no word of this is refused, and each of it must be contained.
+ * A service that does everything wrong that a service can do, in Safe C: no word of this is refused, and each of it
+ * must be contained.
  */
 #include "trap_service.h"
 #include <cadre/atomic.h>

@@ -7,7 +7,10 @@
 /** How many kinds of trap there are, and the name of each for the report. */
 u32 trap_service_kinds(void);
 
-/** Commits trap `kind` in a task of its own, `rounds` times over, with locks held where `locked`. Returns how often it was not contained as it should. */
+/**
+ * Commits trap `kind` in a task of its own, `rounds` times over, with locks held where `locked`. Returns how often it
+ * was not contained as it should.
+ */
 u32 trap_service_in_task(u32 kind, bool locked, u32 rounds);
 /** The same in a timer's handler and in a work item. */
 u32 trap_service_in_timer(u32 kind);

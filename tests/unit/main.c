@@ -2,7 +2,7 @@
 /**
  * The services' part of a test image: runs the unit tests that are linked in, and powers off with 0 where all passed.
  *
- * Command line: `filter=TEXT` only tests whose "file: name" contains TEXT; `list` names them; `timeout=SECONDS` of one test (60).
+ * Command line: `filter=TEXT` only tests whose "file: name" contains TEXT, `skip=TEXT` none of those; `list` names them; `timeout=SECONDS` of one test (60).
  * Each test runs in a task of its own. A test also fails where it leaves heap objects or frames behind.
  */
 #include "test.h"
@@ -69,21 +69,22 @@ contains(struct cbytes text, struct cbytes part)
 }
 
 static bool
-chosen(const struct test *test, struct cbytes filter)
+chosen(const struct test *test, struct cbytes filter, struct cbytes skip)
 {
 	u8 name[400];
 	struct bytes room = { name, sizeof(name) };
 	size_t len = format_text(room, "{}: {}", text_of(test->file), text_of(test->name));
-	return contains((struct cbytes){ name, MIN(len, sizeof(name)) }, filter);
+	struct cbytes full = { name, MIN(len, sizeof(name)) };
+	return contains(full, filter) && (skip.len == 0 || !contains(full, skip));
 }
 
 /** The tests that are chosen, sorted by file; the order within a file stays. */
 static u32
-tests_collect(struct cbytes filter)
+tests_collect(struct cbytes filter, struct cbytes skip)
 {
 	u32 n = 0;
 	for (const struct test *test = __start_tests; test < __stop_tests && n < TESTS_MAX; test++) {
-		if (!chosen(test, filter))
+		if (!chosen(test, filter, skip))
 			continue;
 		u32 at = n++;
 		for (; at > 0 && cbytes_compare(text_of(tests[at - 1]->file), text_of(test->file)) > 0; at--)
@@ -220,12 +221,14 @@ timeout_option(void)
 void
 kernel_main(void)
 {
-	u8 value[128];
-	size_t len = 0;
-	if (!boot_option(TEXT("filter"), (struct bytes){ value, sizeof(value) }, &len))
+	u8 filter[128], skip[128];
+	size_t len = 0, skip_len = 0;
+	if (!boot_option(TEXT("filter"), (struct bytes){ filter, sizeof(filter) }, &len))
 		len = 0;
-	u32 n = tests_collect((struct cbytes){ value, MIN(len, sizeof(value)) });
-	bool list = boot_option(TEXT("list"), (struct bytes){ value, 0 }, &len);
+	if (!boot_option(TEXT("skip"), (struct bytes){ skip, sizeof(skip) }, &skip_len))
+		skip_len = 0;
+	u32 n = tests_collect((struct cbytes){ filter, MIN(len, sizeof(filter)) }, (struct cbytes){ skip, MIN(skip_len, sizeof(skip)) });
+	bool list = boot_option(TEXT("list"), (struct bytes){ filter, 0 }, &len);
 	u32 count[OUTCOMES] = {};
 	u64 timeout_ns = timeout_option();
 	for (u32 i = 0; i < n; i++) {

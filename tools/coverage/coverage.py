@@ -24,6 +24,16 @@ IMAGE = ROOT / "build/x86_64/test.elf"
 HOSTED = ROOT / "build/hosted-cov/unit-tests"
 
 
+IMAGE_BASE = 0xffffffff80000000
+MACHINES = [("pc", "qemu64"), ("microvm", "max")]
+
+
+def crashes():
+    """What `crash=` can name: tests that must stop the machine, one boot each."""
+    path = ROOT / "framework/debug/test/crash_test.c"
+    return re.findall(r'wanted\(TEXT\("(\w+)"\)\)', path.read_text()) if path.exists() else []
+
+
 def counted(path):
     """Path relative to the tree where this file counts, else None."""
     try:
@@ -88,7 +98,11 @@ def qemu_lines(cpus, timeout):
     """({file: lines with code}, {file: lines executed})."""
     rows = line_rows(IMAGE)
     total, hit = collections.defaultdict(set), collections.defaultdict(set)
-    ran = sorted(executed_addresses([(f"{n} CPUs", dict(smp=n)) for n in cpus], timeout))
+    runs = [(f"{n} CPUs", dict(smp=n)) for n in cpus]
+    runs += [(f"{m}, {c}", dict(smp=2, machine=m, cpu=c)) for m, c in MACHINES]
+    runs += [(f"crash={name}", dict(smp=2, append=f"filter=crash_{name}_ crash={name}")) for name in crashes()]
+    ran = executed_addresses(runs, timeout)
+    ran = sorted(ran | {a + IMAGE_BASE for a in ran if a < 1 << 31})   # the first instructions run at physical addresses
 
     for start, end, name, line in rows:
         total[name].add(line)

@@ -91,6 +91,7 @@ is_enterable(const struct node *n)
 
 /* What is asked of a condition: that its truth (or its falsehood) puts `variable` into [0, bound). */
 struct question {
+	const struct unit *unit;
 	CXCursor variable;
 	long long bound;
 	bool truth;
@@ -107,13 +108,27 @@ join(struct answer a, struct answer b)
 	return (struct answer){ a.below || b.below, a.not_negative || b.not_negative };
 }
 
+/** `4 > i` says `i < 4`. */
+static enum CXBinaryOperatorKind
+mirrored(enum CXBinaryOperatorKind op)
+{
+	static const enum CXBinaryOperatorKind mirror[] = {
+		[CXBinaryOperator_LT] = CXBinaryOperator_GT, [CXBinaryOperator_GT] = CXBinaryOperator_LT,
+		[CXBinaryOperator_LE] = CXBinaryOperator_GE, [CXBinaryOperator_GE] = CXBinaryOperator_LE,
+	};
+	return op >= CXBinaryOperator_LT && op <= CXBinaryOperator_GE ? mirror[op] : CXBinaryOperator_Invalid;
+}
+
 /** `variable < n` or, to be false, `variable >= n`. */
 static struct answer
 ask_comparison(const struct node *n, const struct question *q)
 {
 	long long value;
 	enum CXBinaryOperatorKind op = clang_getCursorBinaryOperatorKind(n->cursor);
-	if (!is_variable(n->kids.at[0], q->variable) || !constant_value(n->kids.at[1], &value))
+	bool variable_first = is_variable(n->kids.at[0], q->variable);
+	if (!variable_first)
+		op = mirrored(op);
+	if (!is_variable(n->kids.at[!variable_first], q->variable) || !constant_value(n->kids.at[variable_first], &value))
 		return (struct answer){ };
 	enum CXBinaryOperatorKind less = q->truth ? CXBinaryOperator_LT : CXBinaryOperator_GE;
 	enum CXBinaryOperatorKind at_most = q->truth ? CXBinaryOperator_LE : CXBinaryOperator_GT;
@@ -130,6 +145,11 @@ static struct answer
 ask(struct node *n, const struct question *q)
 {
 	n = bare(n);
+	if (is_unary(n, CXUnaryOperator_LNot)) {
+		struct question inverse = *q;
+		inverse.truth = !q->truth;
+		return ask(n->kids.at[0], &inverse);
+	}
 	if (!is_binary(n) || n->kids.n != 2 || changed_in(n, q->variable))
 		return (struct answer){ };
 	if (is_operator(n, q->truth ? CXBinaryOperator_LAnd : CXBinaryOperator_LOr))
@@ -146,6 +166,29 @@ leaves(const struct node *n)
 	       n->kind == CXCursor_GotoStmt;
 }
 
+/** The framework's `assert(condition)`: `condition ? (void)0 : assert_trap(…)`. */
+static bool
+is_assertion(const struct unit *u, const struct node *n)
+{
+	static names_t traps = { "assert_trap", "bounds_trap", nullptr };
+	if (n->kind != CXCursor_ConditionalOperator || !trusted(u, n) || n->kids.n != 3)
+		return false;
+	const struct node *otherwise = bare(n->kids.at[2]);
+	return otherwise->kind == CXCursor_CallExpr && trusted(u, otherwise) && name_in(name_of(callee_of(otherwise)), traps);
+}
+
+/** What is known after the statement `if (…) leave;` or `assert(…);` */
+static struct answer
+ask_statement(struct node *s, const struct question *q)
+{
+	struct question inverse = *q;
+	inverse.truth = false;
+	if (s->kind == CXCursor_IfStmt && s->kids.n == 2 && leaves(s->kids.at[1]))
+		return ask(s->kids.at[0], &inverse);
+	struct node *n = is_expression(s) ? bare(s) : s;
+	return is_assertion(q->unit, n) ? ask(n->kids.at[0], q) : (struct answer){ };
+}
+
 /** Earlier statements of the block of the form `if (i >= N) leave;`. `at` is the statement that holds the use. */
 static struct answer
 ask_before(const struct node *block, const struct node *at, const struct question *q)
@@ -158,32 +201,50 @@ ask_before(const struct node *block, const struct node *at, const struct questio
 		return a;
 	for (size_t i = use; i-- > 0;) {
 		struct node *s = block->kids.at[i];
-		struct question inverse = { q->variable, q->bound, false };
 		if (changed_in(s, q->variable) || is_enterable(s))
 			break;
-		if (s->kind == CXCursor_IfStmt && s->kids.n == 2 && leaves(s->kids.at[1]))
-			a = join(a, ask(s->kids.at[0], &inverse));
+		a = join(a, ask_statement(s, q));
 	}
 	return a;
 }
 
-/** A counter that starts at a constant from 0 on and only grows. */
+/** The constant that a loop sets its counter to at first. */
 static bool
-counts_up_from_zero(const struct node *loop, CXCursor variable)
+loop_start(const struct node *loop, CXCursor variable, long long *start)
 {
-	long long start, step;
-	struct node *first = loop->kids.at[0], *next = loop->kids.at[2];
-	struct node *init = nullptr;
+	struct node *first = loop->kids.at[0], *init = nullptr;
 	if (first->kind == CXCursor_DeclStmt && first->kids.n == 1 && clang_equalCursors(first->kids.at[0]->cursor, variable))
 		init = initialiser(first->kids.at[0]);
 	else if (is_operator(first, CXBinaryOperator_Assign) && is_variable(first->kids.at[0], variable))
 		init = first->kids.at[1];
-	if (init == nullptr || !constant_value(init, &start) || start < 0)
+	return init != nullptr && constant_value(init, start);
+}
+
+/** Whether the loop's step only adds (or only subtracts) a constant that is not negative. */
+static bool
+steps_by(const struct node *next, CXCursor variable, enum CXBinaryOperatorKind op, enum CXUnaryOperatorKind before,
+	enum CXUnaryOperatorKind after)
+{
+	long long step;
+	if (next->kids.n == 0 || !is_variable(next->kids.at[0], variable))
 		return false;
-	if (is_operator(next, CXBinaryOperator_AddAssign) && is_variable(next->kids.at[0], variable))
+	if (is_operator(next, op))
 		return constant_value(next->kids.at[1], &step) && step >= 0;
-	return (is_unary(next, CXUnaryOperator_PreInc) || is_unary(next, CXUnaryOperator_PostInc)) &&
-	       is_variable(next->kids.at[0], variable);
+	return is_unary(next, before) || is_unary(next, after);
+}
+
+/** What the counter's start and step say by themselves: from 0 upwards, or (signed) from below the bound downwards. */
+static struct answer
+ask_counter(const struct node *loop, const struct question *q)
+{
+	long long start;
+	const struct node *next = loop->kids.at[2];
+	CXCursor v = q->variable;
+	if (!loop_start(loop, v, &start))
+		return (struct answer){ };
+	bool up = steps_by(next, v, CXBinaryOperator_AddAssign, CXUnaryOperator_PreInc, CXUnaryOperator_PostInc);
+	bool down = steps_by(next, v, CXBinaryOperator_SubAssign, CXUnaryOperator_PreDec, CXUnaryOperator_PostDec);
+	return (struct answer){ down && start < q->bound && !is_unsigned(clang_getCursorType(v)), up && start >= 0 };
 }
 
 static struct answer
@@ -191,16 +252,15 @@ ask_loop(const struct node *loop, const struct node *body, const struct question
 {
 	if (loop->kids.n != 4 || loop->kids.at[3] != body || changed_in(body, q->variable) || is_enterable(body))
 		return (struct answer){ };
-	struct answer a = ask(loop->kids.at[1], q);
-	a.not_negative |= counts_up_from_zero(loop, q->variable);
-	return a;
+	return join(ask(loop->kids.at[1], q), ask_counter(loop, q));
 }
 
 /** What the parent says of the variable while control is in its child `n`. */
 static struct answer
 ask_parent(const struct node *parent, const struct node *n, const struct question *q)
 {
-	struct question inverse = { q->variable, q->bound, false };
+	struct question inverse = *q;
+	inverse.truth = false;
 	bool branches = parent->kind == CXCursor_IfStmt || parent->kind == CXCursor_ConditionalOperator;
 	if (parent->kind == CXCursor_CompoundStmt)
 		return ask_before(parent, n, q);
@@ -234,16 +294,14 @@ address_taken(const struct node *n, CXCursor variable)
 }
 
 static bool
-variable_proved(struct node *subscript, struct node *index, long long bound)
+variable_proved(struct unit *u, struct node *subscript, struct node *index, long long bound)
 {
 	CXCursor variable = clang_getCursorReferenced(index->cursor);
-	struct question q = { variable, bound, true };
+	struct question q = { u, variable, bound, true };
 	struct answer a = { .not_negative = is_unsigned(index->real) };
 	if (!is_automatic(variable) || address_taken(subscript, variable))
 		return false;
 	for (const struct node *n = subscript; n->parent != nullptr; n = n->parent) {
-		if (n->parent->kind != CXCursor_CompoundStmt && changed_in(n, variable) && n->parent->kind == CXCursor_StmtExpr)
-			return false;
 		a = join(a, ask_parent(n->parent, n, &q));
 		if (a.below && a.not_negative)
 			return true;
@@ -278,5 +336,5 @@ index_proved(struct unit *u, struct node *subscript, struct node *index, long lo
 	index = bare(index);
 	if (masked(index, bound) || narrow(index->type, bound))
 		return true;
-	return index->kind == CXCursor_DeclRefExpr && variable_proved(subscript, index, bound);
+	return index->kind == CXCursor_DeclRefExpr && variable_proved(u, subscript, index, bound);
 }

@@ -214,7 +214,7 @@ static names_t required = {
 	nullptr,
 };
 static names_t required_checks = {
-	"array-bounds", "bool", "integer-divide-by-zero", "shift", "unreachable", nullptr,
+	"array-bounds", "bool", "integer-divide-by-zero", "shift", "signed-integer-overflow", "unreachable", nullptr,
 };
 /* What each required option can be undone by: the last one of a family decides. */
 static const struct { const char *family, *wanted; } families[] = {
@@ -276,8 +276,6 @@ flags_require(int n, char **args)
 		if (!check_present(required_checks[i], n, args))
 			missing(textf("-fsanitize=%s", required_checks[i]));
 	families_require(n, args);
-	if (!option_present("-fwrapv", n, args) && !check_present("signed-integer-overflow", n, args))
-		missing("-fwrapv or -fsanitize=signed-integer-overflow");
 	if (option_present("-mcmodel=kernel", n, args) && !check_present("kcfi", n, args))
 		missing("-fsanitize=kcfi");
 	for (int i = 0; i < n; i++)
@@ -292,6 +290,5 @@ flags_print_required(void)
 		puts(required[i]);
 	for (size_t i = 0; required_checks[i] != nullptr; i++)
 		printf("-fsanitize=%s\n", required_checks[i]);
-	puts("-fwrapv or -fsanitize=signed-integer-overflow");
 	puts("-fsanitize=kcfi with -mcmodel=kernel");
 }

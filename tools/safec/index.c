@@ -3,15 +3,16 @@
  * SC-INDEX: subscripts only where the bound is known and the compiler checks `index < bound`.
  *
  * Measured with clang 22: the check is strict (<) where the subscript itself is read or assigned as a scalar, or is the
- * base of `.field` or of a further subscript. In every other place (parenthesised on the left, under `&`, in a copy of a
- * struct, decaying to a pointer) it lets index == bound pass. There the index must be proved.
+ * base of `.field` or of a further subscript. In every other place (under `++`, `--` or `&`, parenthesised on the left, in a
+ * copy of a struct, decaying to a pointer) it lets index == bound pass. There the index must be proved. A flexible array in
+ * parentheses is not checked at all.
  */
 #include "rules.h"
 
 static bool
-is_written_by(const struct node *user, const struct node *n)
+is_assigned_by(const struct node *user, const struct node *n)
 {
-	return (is_assignment(user) || is_increment(user)) && user->kids.at[0] == n;
+	return is_assignment(user) && user->kids.at[0] == n;
 }
 
 /** Whether the parent loads the value: the implicit conversion of a scalar lvalue. */
@@ -27,7 +28,7 @@ scalar_checked(const struct node *n)
 	const struct node *up = n->parent;
 	if (up == nullptr)
 		return false;
-	if (is_written_by(up, n))
+	if (is_assigned_by(up, n))
 		return true;
 	while (up->kind == CXCursor_ParenExpr && up->parent != nullptr)
 		up = up->parent;
@@ -56,7 +57,8 @@ strictly_checked(const struct node *n)
 static bool
 is_steady(struct node *subscript, struct node *n)
 {
-	n = bare(n);
+	if (n->kind == CXCursor_UnexposedExpr && n->kids.n == 1)
+		n = n->kids.at[0];
 	CXCursor variable = clang_getCursorReferenced(n->cursor);
 	return n->kind == CXCursor_DeclRefExpr && is_automatic(variable) && !address_taken(subscript, variable) &&
 	       !changed_in(kid(subscript, 1), variable);
@@ -66,11 +68,12 @@ is_steady(struct node *subscript, struct node *n)
 static void
 check_flexible(struct unit *u, struct node *n, struct node *base)
 {
-	if (base->kind != CXCursor_MemberRefExpr || base->kids.n != 1 || !is_pointer(base->kids.at[0]->type) ||
+	bool bare_base = kid(n->kids.at[0], 0) == base;
+	if (!bare_base || base->kind != CXCursor_MemberRefExpr || base->kids.n != 1 || !is_pointer(base->kids.at[0]->type) ||
 	    !is_steady(n, base->kids.at[0]))
-		refuse(u, SC_INDEX, n, "the array could change between the check and the access; put its pointer into a local first");
+		refuse(u, SC_INDEX, n, "the compiler does not check this for certain; write local->items[i], with the array's pointer in a local");
 	else if (!strictly_checked(n))
-		refuse(u, SC_INDEX, n, "here the compiler's check lets an index one past the end through; use the array type's _at()");
+		refuse(u, SC_INDEX, n, "here the compiler's check lets an index one past the end through; use the array type's _at() ('+= 1' for '++')");
 }
 
 static void
@@ -80,8 +83,8 @@ check_constant(struct unit *u, struct node *n, struct node *base)
 	if (bound <= 0)
 		refuse(u, SC_INDEX, n, "the array has no elements; give it a bound");
 	else if (!strictly_checked(n) && !index_proved(u, n, kid(n, 1), bound))
-		refuse(u, SC_INDEX, n, "here the compiler's check lets an index one past the end through; write ELEM(array, index), "
-		       "or test the index against the bound just before");
+		refuse(u, SC_INDEX, n, "here the compiler's check lets an index one past the end through; write ELEM(array, index) "
+		       "('+= 1' for '++'), or test the index against the bound just before");
 }
 
 /** An rvalue's array lives until the end of the expression only, and its address is no lvalue. */

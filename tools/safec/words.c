@@ -61,7 +61,7 @@ static names_t harmless = {
 	"_Static_assert", "__builtin_expect", "__builtin_expect_with_probability", "__builtin_constant_p",
 	"__builtin_types_compatible_p", "__builtin_offsetof", "__builtin_popcount", "__builtin_popcountl",
 	"__builtin_popcountll", "__builtin_popcountg", "__builtin_bswap16", "__builtin_bswap32", "__builtin_bswap64",
-	"__builtin_parity", "__builtin_ffs", "__builtin_ffsl", "__builtin_ffsll", "__builtin_clzg", "__builtin_ctzg",
+	"__builtin_parity", "__builtin_ffs", "__builtin_ffsl", "__builtin_ffsll",
 	"__builtin_add_overflow", "__builtin_sub_overflow", "__builtin_mul_overflow", "__attribute__", "__attribute",
 	nullptr,
 };

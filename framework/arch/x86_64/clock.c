@@ -217,10 +217,13 @@ measure(const struct reference *reference, u64 ref_span, u64 tsc_span, u64 *ref_
 	return false;
 }
 
-/** Frequency from CPUID: exact where leaf 0x15 has the crystal's. */
+/** Frequency from CPUID, 0 where it does not say: leaf 0x15 by the crystal's, or what the hypervisor knows (leaf 0x40000010, kHz). */
 static u64
 tsc_hz_cpuid(void)
 {
+	u64 khz = x86_features.hypervisor && cpuid(0x40000000, 0).eax >= 0x40000010 ? cpuid(0x40000010, 0).eax : 0;
+	if (khz > 100000 && khz < 20000000)   /* else the leaf means something different here */
+		return khz * 1000;
 	if (x86_features.max_leaf < 0x15)
 		return 0;
 	struct x86_cpuid leaf = cpuid(0x15, 0);

@@ -7,20 +7,14 @@
 	.globl arch_context_switch
 	.type arch_context_switch, @function
 arch_context_switch:
-	pushq %rbp
-	pushq %rbx
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
+	.irp reg, rbp, rbx, r12, r13, r14, r15
+	pushq %\reg
+	.endr
 	movq %rsp, (%rdi)
 	movq (%rsi), %rsp
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbx
-	popq %rbp
+	.irp reg, r15, r14, r13, r12, rbx, rbp
+	popq %\reg
+	.endr
 	ret
 	.size arch_context_switch, . - arch_context_switch
 

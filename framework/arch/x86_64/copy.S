@@ -19,19 +19,18 @@ x86_user_copy:
 	movq %rdx, %rax                   /* left to do */
 	cmpq $32, %rax
 	jb 3f
-1:	movq (%rsi), %r8
-2:	movq %r8, (%rdi)
-11:	movq 8(%rsi), %r8
-12:	movq %r8, 8(%rdi)
-21:	movq 16(%rsi), %r8
-22:	movq %r8, 16(%rdi)
-31:	movq 24(%rsi), %r8
-32:	movq %r8, 24(%rdi)
+7:
+	.irp off, 0, 8, 16, 24
+1:	movq \off(%rsi), %r8
+2:	movq %r8, \off(%rdi)
+	may_fault 1b, 3f
+	may_fault 2b, 3f
+	.endr
 	addq $32, %rsi
 	addq $32, %rdi
 	subq $32, %rax
 	cmpq $32, %rax
-	jae 1b
+	jae 7b
 3:	testq %rax, %rax
 	jz 6f
 4:	movb (%rsi), %r8b
@@ -43,9 +42,6 @@ x86_user_copy:
 6:	subq %rax, %rdx
 	movq %rdx, %rax
 	ret
-	.irp at, 1b, 2b, 11b, 12b, 21b, 22b, 31b, 32b
-	may_fault \at, 3b
-	.endr
 	may_fault 4b, 6b
 	may_fault 5b, 6b
 	.size x86_user_copy, . - x86_user_copy

@@ -12,8 +12,8 @@
 
 static_assert(__builtin_offsetof(struct cpu, arch.tss.rsp) == CPU_TSS_RSP0 && __builtin_offsetof(struct cpu, arch.tss.ist) == CPU_TSS_IST);
 static_assert(__builtin_offsetof(struct cpu, arch.syscall_rsp) == CPU_SYSCALL_RSP && sizeof(struct x86_tss) == 104);
-static_assert(__builtin_offsetof(struct user_context, regs) == 0 && __builtin_offsetof(struct user_regs, rsp) == REG_RSP);
-static_assert(__builtin_offsetof(struct user_regs, r15) == REG_R15 && __builtin_offsetof(struct user_regs, rflags) == REG_RFLAGS);
+static_assert(__builtin_offsetof(struct user_context, regs) == 0 && __builtin_offsetof(struct user_regs, rsp) == 7 * 8);
+static_assert(__builtin_offsetof(struct user_regs, r15) == 15 * 8 && __builtin_offsetof(struct user_regs, rflags) == 17 * 8);
 
 enum : u64 {
 	CR0_PE = 1, CR0_MP = 2, CR0_ET = 16, CR0_NE = 32, CR0_WP = 1 << 16, CR0_PG = (u64)1 << 31,
@@ -117,6 +117,9 @@ segments_load(struct cpu *cpu)
 static void
 syscall_init(void)
 {
+	/* SAFETY: no other way in: sysenter faults without a segment, and without breakpoints no debug exception strikes in the entry code. */
+	msr_write(MSR_SYSENTER_CS, 0);
+	asm volatile("movq %0, %%dr7" : : "r"((u64)0x400));
 	msr_write(MSR_STAR, (u64)(USER_DS - 8) << 48 | (u64)KERNEL_CS << 32);
 	msr_write(MSR_LSTAR, (u64)x86_syscall_entry);
 	msr_write(MSR_FMASK, FMASK);

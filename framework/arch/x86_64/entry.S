@@ -40,60 +40,55 @@ x86_vector_stubs:
 	.endr
 
 /* Offsets from rsp with vector and error code pushed. */
-#define FRAME_VECTOR 0
-#define FRAME_ERROR  8
-#define FRAME_RIP    16
-#define FRAME_CS     24
-#define FRAME_RFLAGS 32
-#define FRAME_RSP    40
+	.set FRAME_vector, 0
+	.set FRAME_error, 8
+	.set FRAME_rip, 16
+	.set FRAME_cs, 24
+	.set FRAME_rflags, 32
+	.set FRAME_rsp, 40
+
+/* REG_rax …: offsets in struct user_regs, in its order (checked in cpu.c). */
+	.set at, 0
+	.irp reg, rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp, r8, r9, r10, r11, r12, r13, r14, r15, rip, rflags
+	.set REG_\reg, at
+	.set at, at + 8
+	.endr
 
 /* All general registers below vector and error: struct x86_frame. rdi then points to it. */
 .macro push_registers
 	cld
-	pushq %rax
-	pushq %rbx
-	pushq %rcx
-	pushq %rdx
-	pushq %rsi
-	pushq %rdi
-	pushq %rbp
-	pushq %r8
-	pushq %r9
-	pushq %r10
-	pushq %r11
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
+	.irp reg, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+	pushq %\reg
+	.endr
 	movq %rsp, %rdi
 .endm
 
 .macro pop_registers
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %r11
-	popq %r10
-	popq %r9
-	popq %r8
-	popq %rbp
-	popq %rdi
-	popq %rsi
-	popq %rdx
-	popq %rcx
-	popq %rbx
-	popq %rax
+	.irp reg, r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax
+	popq %\reg
+	.endr
 	addq $16, %rsp
 .endm
 
+/* Between registers and the struct user_regs that rax points to. */
+.macro save_user regs:vararg
+	.irp reg, \regs
+	movq %\reg, REG_\reg(%rax)
+	.endr
+.endm
+.macro load_user regs:vararg
+	.irp reg, \regs
+	movq REG_\reg(%rax), %\reg
+	.endr
+.endm
+
 entry_debug:
-	testb $3, FRAME_CS(%rsp)
+	testb $3, FRAME_cs(%rsp)
 	jnz exit_to_kernel
 	jmp entry_ist
 
 entry_vector:
-	testb $3, FRAME_CS(%rsp)
+	testb $3, FRAME_cs(%rsp)
 	jnz exit_to_kernel
 	push_registers
 	xorl %ebp, %ebp
@@ -128,40 +123,23 @@ exit_to_kernel:
 	pushq %rax
 	movq %gs:CPU_TSS_RSP0, %rax
 	movq (%rax), %rax
-	movq %rbx, REG_RBX(%rax)
-	movq %rcx, REG_RCX(%rax)
-	movq %r11, REG_R11(%rax)
-	popq REG_RAX(%rax)
-	movq FRAME_RIP(%rsp), %rcx
-	movq %rcx, REG_RIP(%rax)
-	movq FRAME_RFLAGS(%rsp), %rcx
-	movq %rcx, REG_RFLAGS(%rax)
-	movq FRAME_RSP(%rsp), %rcx
-	movq %rcx, REG_RSP(%rax)
-	movq FRAME_ERROR(%rsp), %rbx
+	save_user rbx, rcx, r11
+	popq REG_rax(%rax)
+	.irp reg, rip, rflags, rsp
+	movq FRAME_\reg(%rsp), %rcx
+	movq %rcx, REG_\reg(%rax)
+	.endr
+	movq FRAME_error(%rsp), %rbx
 	shlq $32, %rbx
-	orq FRAME_VECTOR(%rsp), %rbx
+	orq FRAME_vector(%rsp), %rbx
 	movq %gs:CPU_TSS_RSP0, %rsp
 exit_registers:
-	movq %rdx, REG_RDX(%rax)
-	movq %rsi, REG_RSI(%rax)
-	movq %rdi, REG_RDI(%rax)
-	movq %rbp, REG_RBP(%rax)
-	movq %r8, REG_R8(%rax)
-	movq %r9, REG_R9(%rax)
-	movq %r10, REG_R10(%rax)
-	movq %r12, REG_R12(%rax)
-	movq %r13, REG_R13(%rax)
-	movq %r14, REG_R14(%rax)
-	movq %r15, REG_R15(%rax)
+	save_user rdx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
 	movq %rbx, %rax
 	addq $8, %rsp
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbx
-	popq %rbp
+	.irp reg, r15, r14, r13, r12, rbx, rbp
+	popq %\reg
+	.endr
 	ret
 
 /* The system call instruction: rip is in rcx, rflags in r11; FMASK has cleared IF, DF, TF, AC, NT. */
@@ -172,14 +150,12 @@ x86_syscall_entry:
 	movq %gs:CPU_TSS_RSP0, %rsp
 	pushq %rax
 	movq 8(%rsp), %rax
-	popq REG_RAX(%rax)
-	movq %rbx, REG_RBX(%rax)
-	movq %rcx, REG_RCX(%rax)
-	movq %rcx, REG_RIP(%rax)
-	movq %r11, REG_R11(%rax)
-	movq %r11, REG_RFLAGS(%rax)
+	popq REG_rax(%rax)
+	save_user rbx, rcx, r11
+	movq %rcx, REG_rip(%rax)
+	movq %r11, REG_rflags(%rax)
 	movq %gs:CPU_SYSCALL_RSP, %rbx
-	movq %rbx, REG_RSP(%rax)
+	movq %rbx, REG_rsp(%rax)
 	movl $VECTOR_SYSCALL, %ebx
 	jmp exit_registers
 
@@ -191,50 +167,28 @@ x86_syscall_entry:
 	.globl x86_user_enter
 	.type x86_user_enter, @function
 x86_user_enter:
-	pushq %rbp
-	pushq %rbx
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
-	pushq %rdi
+	.irp reg, rbp, rbx, r12, r13, r14, r15, rdi
+	pushq %\reg
+	.endr
 	movq %rsp, %gs:CPU_TSS_RSP0       /* 16-byte aligned, as the processor would make it: the return address and 7 words */
 	movq %rdi, %rax
-	movq REG_RBX(%rax), %rbx
-	movq REG_RBP(%rax), %rbp
-	movq REG_R8(%rax), %r8
-	movq REG_R9(%rax), %r9
-	movq REG_R10(%rax), %r10
-	movq REG_R12(%rax), %r12
-	movq REG_R13(%rax), %r13
-	movq REG_R14(%rax), %r14
-	movq REG_R15(%rax), %r15
-	movq REG_RDI(%rax), %rdi
+	load_user rbx, rbp, r8, r9, r10, r12, r13, r14, r15, rdi
 	testb %cl, %cl
 	jz 1f
 
 	movq %rsi, %rcx
 	movq %rdx, %r11
-	movq REG_RSI(%rax), %rsi
-	movq REG_RDX(%rax), %rdx
-	movq REG_RSP(%rax), %rsp
-	movq REG_RAX(%rax), %rax
+	load_user rsi, rdx, rsp, rax
 	swapgs
 	sysretq
 
 1:	pushq $USER_DS
-	pushq REG_RSP(%rax)
+	pushq REG_rsp(%rax)
 	pushq %rdx
 	pushq $USER_CS
 	pushq %rsi
-	movq REG_RCX(%rax), %rcx
-	movq REG_RDX(%rax), %rdx
-	movq REG_RSI(%rax), %rsi
-	movq REG_R11(%rax), %r11
-	movq REG_RAX(%rax), %rax
+	load_user rcx, rdx, rsi, r11, rax
 	swapgs
-	.globl x86_user_iret
-x86_user_iret:
 	iretq
 	.size x86_user_enter, . - x86_user_enter
 

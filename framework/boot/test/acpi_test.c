@@ -518,7 +518,7 @@ TEST(registers_beyond_the_ports_and_in_odd_spaces_are_refused)
 		EXPECT(info.pm_ports[i].end <= 0x10000);
 }
 
-TEST(hardware_reduced_machines_have_no_fixed_registers)
+TEST(hardware_reduced_machines_have_no_fixed_registers_but_perhaps_the_timer)
 {
 	machine_reset();
 	fadt_reset();
@@ -526,7 +526,8 @@ TEST(hardware_reduced_machines_have_no_fixed_registers)
 	fadt_register(244, 0, 8, 0xfea00200);
 	fadt_register(116, 0, 8, 0xfea00202);
 	EXPECT(fadt_parse_with(268));
-	EXPECT_EQ(info.pm_timer.width, 0);
+	EXPECT_EQ(info.pm1a_control.width, 0);
+	EXPECT_EQ(info.pm_timer.address, 0x608);
 	EXPECT_EQ(info.npm_ports, 0);
 	EXPECT_EQ(info.sleep_control.address, 0xfea00200);
 	EXPECT_EQ(info.reset.address, 0xfea00202);
@@ -565,6 +566,9 @@ TEST(soft_off_values_are_found_in_their_forms)
 	parse_dsdt((const u8[]){ 8, '_', 'S', '5', '_', 0x12, 0x46, 0, 4, 0x0a, 7, 0 }, 12);   /* length of two bytes */
 	EXPECT(info.has_s5);
 	EXPECT_EQ(info.s5_a, 7);
+	parse_dsdt((const u8[]){ 8, '_', 'S', '5', '_', 0x12, 4, 1, 0x0a, 5 }, 10);               /* one element */
+	EXPECT(info.has_s5);
+	EXPECT_EQ(info.s5_a, 5);
 }
 
 TEST(soft_off_values_are_found_across_the_edges_of_what_is_read_at_once)
@@ -590,7 +594,7 @@ TEST(soft_off_values_that_are_cut_off_or_no_constants_are_none)
 	EXPECT(!info.has_s5);
 	parse_dsdt((const u8[]){ 8, '_', 'S', '5', '_', 0x12, 6, 4, 0x0a, 8, 0x0a, 3 }, 12);      /* more than 3 bits */
 	EXPECT(!info.has_s5);
-	parse_dsdt((const u8[]){ 8, '_', 'S', '5', '_', 0x12, 6, 1, 0x0a, 5, 0x0a, 3 }, 12);      /* one element */
+	parse_dsdt((const u8[]){ 8, '_', 'S', '5', '_', 0x12, 6, 0, 0x0a, 5, 0x0a, 3 }, 12);      /* no element */
 	EXPECT(!info.has_s5);
 	parse_dsdt((const u8[]){ 8, '_', 'S', '5', '_', 0x14, 6, 4, 0x0a, 5, 0x0a, 3 }, 12);      /* no package */
 	EXPECT(!info.has_s5);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 /*
- * What must stop the machine, with a report and status 0x7f. Each runs only where the command line names it (crash=NAME), since it ends the
+ * What must stop the machine, with a report and status 0x7f. Each runs only where the command line names it
+ * (crash=NAME), since it ends the
  * test run: whoever starts it expects that (./cadre test does).
  */
 #include <arch/string.h>

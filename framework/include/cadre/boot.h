@@ -12,7 +12,7 @@
 void kernel_main(void);
 
 size_t boot_cmdline(struct bytes dst);                /**< copies the kernel's command line; returns its whole length */
-/** Value of `key=value` on the command line into dst, its length to *len. => false: no such key. A bare `key` has the empty value. */
+/** Value of `key=value` on the command line into dst, its whole length to *len; the last one counts. => false: no such key. A bare `key` has the empty value. */
 bool boot_option(struct cbytes key, struct bytes dst, size_t *scoped len);
 size_t boot_initrd_len(void);                         /**< 0: none */
 void boot_initrd_read(size_t off, struct bytes dst);  /* => traps beyond the end */

@@ -30,7 +30,8 @@
  * - `bool name_empty(list)`; `T *name_first(list)`, `T *name_last(list)`: null in an empty list
  * - `T *name_next(item)`, `T *name_prev(item)`: null at the ends
  * - `bool name_linked(list, item)`: whether the item is on this list (or, wrongly, within another)
- * - `void name_push_front(list, item)`, `name_push_back(list, item)`, `name_insert_before(list, at, item)`: => trap where it is on it already
+ * - `void name_push_front(list, item)`, `name_push_back(list, item)`, `name_insert_before(list, at, item)`: => trap
+ * where it is on it already
  * - `T *name_pop_front(list)`, `T *name_pop_back(list)`: takes an item off and returns it; null in an empty list
  * - `void name_remove(list, item)`: => traps where it is not on it
  */

@@ -8,7 +8,8 @@
  *	static struct area_tree areas;          // all zeroes is the empty tree
  *	struct area *area = area_tree_floor(&areas, &(struct area){ .start = at });
  *
- * `compare` is below, equal to or above 0 as a comes before, with or behind b. Items that compare equal cannot be in one tree. What it looks
+ * `compare` is below, equal to or above 0 as a comes before, with or behind b. Items that compare equal cannot be in
+ * one tree. What it looks
  * at must not change while an item is in. A tree takes no reference and no lock: both are the caller's.
  * Source of the algorithm: Cormen et al., Introduction to Algorithms, 3rd ed., chapter 13.
  */
@@ -28,7 +29,8 @@
  * - `bool name_empty(tree)`; `T *name_first(tree)`, `T *name_last(tree)`: null in an empty tree
  * - `T *name_next(item)`, `T *name_prev(item)`: null at the ends
  * - `T *name_find(tree, key)`: the item equal to `key`, a T of which only what `compare` looks at counts; or null
- * - `T *name_floor(tree, key)`, `T *name_ceiling(tree, key)`: the last item not above, the first not below `key`; or null
+ * - `T *name_floor(tree, key)`, `T *name_ceiling(tree, key)`: the last item not above, the first not below `key`; or
+ * null
  * - `bool name_insert(tree, item)`: => false where an equal one is in; traps where this one is
  * - `void name_remove(tree, item)`: => traps where it is not in
  */

@@ -7,7 +7,8 @@
  *	struct page_map pages;                  // all zeroes is the empty array
  *	RCU_SCOPE(); struct page *page = page_map_load(&pages, index);
  *
- * Loads take no lock and see each item whole, inside an RCU section (or under the writers' lock). Writers exclude each other: their
+ * Loads take no lock and see each item whole, inside an RCU section (or under the writers' lock). Writers exclude each
+ * other: their
  * lock is the caller's. Nodes are heap objects that go back after all readers are done. No reference to items is taken.
  */
 #pragma once

@@ -6,7 +6,10 @@
 #include <mm/mm.h>
 #include <test.h>
 
-/** The start of `npages` pages of physical address space without RAM or anything else, in the middle of what the CPU can address. */
+/**
+ * The start of `npages` pages of physical address space without RAM or anything else, in the middle of what the CPU can
+ * address.
+ */
 static paddr_t
 hole(u64 npages)
 {

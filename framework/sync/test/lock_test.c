@@ -4,7 +4,7 @@
 #include <sync/lock.h>
 #include <task/test/child.h>
 
-enum : u32 { ROUNDS = 2000, CHILDREN = 8 };
+enum : u32 { ROUNDS = 300, CHILDREN = 8 };
 
 static struct spin_lock spin;
 static struct irq_spin_lock irq_spin;

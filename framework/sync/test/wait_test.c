@@ -44,21 +44,23 @@ wait_in_line(struct object *arg)
 	EXPECT_EQ(wait_sleep(&queue, ticket, WAIT_PLAIN, TIME_NEVER), OK);
 	wait_finish(&queue);
 	u32 at = __atomic_fetch_add(&nserved, 1, __ATOMIC_SEQ_CST);
-	served[at] = task_self()->id;
+	__atomic_store_n(&served[at], task_self()->id, __ATOMIC_SEQ_CST);
 }
 TEST(the_longest_waiting_is_woken_first)
 {
 	struct task *tasks[4];
 	nserved = 0;
+	for (u32 i = 0; i < 4; i++)
+		served[i] = 0;
 	for (u32 i = 0; i < 4; i++) {
 		tasks[i] = start(wait_in_line, nullptr);
 		nap(3 * NS_PER_MS);
 	}
 	for (u32 i = 0; i < 4; i++) {
 		EXPECT_EQ(wake_one(&queue), 1);
-		while (load(&nserved) == i)
+		while (load(&served[i]) == 0)
 			nap(100 * NS_PER_US);
-		EXPECT_EQ(served[i], tasks[i]->id);
+		EXPECT_EQ(load(&served[i]), tasks[i]->id);
 	}
 	for (u32 i = 0; i < 4; i++)
 		finish(tasks[i], TASK_RETURNED);

@@ -30,6 +30,9 @@ void log_print(struct cbytes text, u64 value);
 #define log_info(text, value) log_print(TEXT(text), (u64)(value))
 int old_printf(const char *format, ...);
 
+PRIVATE [[noreturn]] void assert_trap(struct cbytes expression);
+#define assert(expression) ((expression) ? (void)0 : assert_trap(TEXT(#expression)))
+
 struct object;
 PRIVATE struct object *heap_alloc(size_t size);
 PRIVATE void *heap_check_type_(HEAP_TYPE void *p);
