@@ -138,7 +138,7 @@ contain_place(const u64 *pcs, u32 n)
 	struct symbol symbol;
 
 	for (u32 i = 0; i < n; i++)
-		if (symbol_find(pcs[i] - 1, &symbol) && symbol.file != nullptr && !symbol_in_framework(&symbol))
+		if (symbol_find(pcs[i] - 1, &symbol) && symbol.file != nullptr && !symbol.in_framework)
 			return pcs[i];
 	return pcs[0];
 }

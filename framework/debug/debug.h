@@ -67,6 +67,6 @@ struct kernel_trap {
 
 /** Prints "  function+0x12 (file.c:34)" lines. */
 void backtrace_print(enum log_level level, const u64 *pcs, u32 n);
-/** Name, offset, file and line of a kernel text address; false where the image has no symbols for it. */
-struct symbol { const char *name; u64 offset; const char *file; u32 line; };
+/** Name, offset, file (or null) and line of a kernel text address; false where the image has no symbols for it. */
+struct symbol { const char *name; u64 offset; const char *file; u32 line; bool in_framework; };
 bool symbol_find(u64 pc, struct symbol *out);

@@ -18,8 +18,6 @@ struct cbytes symbol_table(void);
 bool symbol_find_in(struct cbytes raw, u64 pc, struct symbol *out);
 /** "function+0x12 (file.c:34)" of a return address; returns the length of what is in dst. */
 size_t symbol_print(struct bytes dst, u64 return_pc);
-/** Whether the symbol is code of the framework rather than of a service. */
-bool symbol_in_framework(const struct symbol *symbol);
 /** A C string of the framework's own as a slice; null is empty. */
 struct cbytes text_of(const char *string);
 /**

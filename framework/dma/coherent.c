@@ -13,7 +13,7 @@ err_t
 dma_coherent_alloc(u32 nframes, u64 limit, struct dma_coherent **out)
 {
 	err_t err;
-	struct dma_buffer *buffer = dma_buffer_create(&dma_coherent_heap_type, (size_t)nframes * PAGE_SIZE, limit, &err);
+	struct dma_buffer *buffer = dma_buffer_create(&dma_coherent_handle_type, (size_t)nframes * PAGE_SIZE, limit, &err);
 
 	if (buffer != nullptr)
 		*out = (struct dma_coherent *)buffer;
@@ -23,7 +23,7 @@ dma_coherent_alloc(u32 nframes, u64 limit, struct dma_coherent **out)
 void
 dma_coherent_free(struct dma_coherent *mem)
 {
-	heap_put(&dma_coherent_heap_type, (struct object *)mem);
+	heap_put(&dma_coherent_handle_type, (struct object *)mem);
 }
 
 daddr_t

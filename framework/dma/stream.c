@@ -14,7 +14,7 @@ err_t
 dma_stream_alloc(size_t len, enum dma_dir dir, u64 limit, struct dma_stream **out)
 {
 	err_t err = EINVAL;
-	struct dma_stream *stream = dir <= DMA_BOTH ? (struct dma_stream *)dma_buffer_create(&dma_stream_heap_type, len, limit, &err) : nullptr;
+	struct dma_stream *stream = dir <= DMA_BOTH ? (struct dma_stream *)dma_buffer_create(&dma_stream_handle_type, len, limit, &err) : nullptr;
 
 	if (stream != nullptr) {
 		stream->dir = dir;
@@ -26,7 +26,7 @@ dma_stream_alloc(size_t len, enum dma_dir dir, u64 limit, struct dma_stream **ou
 void
 dma_stream_free(struct dma_stream *stream)
 {
-	heap_put(&dma_stream_heap_type, (struct object *)stream);
+	heap_put(&dma_stream_handle_type, (struct object *)stream);
 }
 
 daddr_t

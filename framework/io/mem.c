@@ -26,7 +26,7 @@ io_mem_gone(struct object *object)
 
 /* As HANDLE_DEFINE, but that a last reference dropped with interrupts off is let go of by a worker. */
 static u32 io_mem_heap_ids_[1];
-HEAP_TYPE_ENTRY_ const struct heap_type io_mem_heap_type = {
+HEAP_TYPE_ENTRY_ const struct heap_type io_mem_handle_type = {
 	.name = "io_mem", .size = sizeof(struct io_mem), .align = alignof(struct io_mem),
 	.flags = HEAP_FRAMEWORK | HEAP_RELEASE_IN_TASK, .release = io_mem_gone, .ids = io_mem_heap_ids_, .nids = 1,
 };
@@ -62,13 +62,13 @@ io_mem_acquire(paddr_t base, u64 len, enum io_cache cache, struct io_mem **out)
 	u64 first = align_down(base.raw, PAGE_SIZE), end = align_up(base.raw + len, PAGE_SIZE);
 	if (io_mem_sensitive(first, end))
 		return EACCES;
-	struct io_mem *mem = (struct io_mem *)heap_alloc(&io_mem_heap_type);
+	struct io_mem *mem = (struct io_mem *)heap_alloc(&io_mem_handle_type);
 	if (mem == nullptr)
 		return ENOMEM;
 	mem->range = (struct io_range){ .start = base.raw, .end = base.raw + len, .npages = (end - first) / PAGE_SIZE, .cache = cache };
 	err_t err = io_mem_map(mem);
 	if (err != OK)
-		heap_put(&io_mem_heap_type, (struct object *)mem);
+		heap_put(&io_mem_handle_type, (struct object *)mem);
 	else
 		*out = mem;
 	return err;
@@ -77,7 +77,7 @@ io_mem_acquire(paddr_t base, u64 len, enum io_cache cache, struct io_mem **out)
 void
 io_mem_release(struct io_mem *mem)
 {
-	heap_put(&io_mem_heap_type, (struct object *)mem);
+	heap_put(&io_mem_handle_type, (struct object *)mem);
 }
 
 /**
@@ -86,11 +86,11 @@ io_mem_release(struct io_mem *mem)
 [[gnu::always_inline]] static inline u64
 io_mem_enter(struct io_mem *mem, u64 off, u64 size)
 {
-	handle_enter(&io_mem_heap_type, mem);
+	handle_enter(&io_mem_handle_type, mem);
 	u64 va = mem->range.va + mem->range.start % PAGE_SIZE + off;
 	bool bad = range_exceeds(off, size, mem->range.end - mem->range.start) || va % size != 0;
 	if (bad) {
-		handle_leave(&io_mem_heap_type, mem);
+		handle_leave(&io_mem_handle_type, mem);
 		misuse("access beyond or across device memory");
 	}
 	return va;
@@ -99,9 +99,9 @@ io_mem_enter(struct io_mem *mem, u64 off, u64 size)
 u64
 io_mem_len(struct io_mem *mem)
 {
-	handle_enter(&io_mem_heap_type, mem);
+	handle_enter(&io_mem_handle_type, mem);
 	u64 len = mem->range.end - mem->range.start;
-	handle_leave(&io_mem_heap_type, mem);
+	handle_leave(&io_mem_handle_type, mem);
 	return len;
 }
 
@@ -115,7 +115,7 @@ io_mem_len(struct io_mem *mem)
 	{                                                                                                              \
 		u64 va = io_mem_enter(mem, off, sizeof(T));                                                            \
 		T value = *(volatile T *)va;                                                                           \
-		handle_leave(&io_mem_heap_type, mem);                                                                     \
+		handle_leave(&io_mem_handle_type, mem);                                                                     \
 		return value;                                                                                          \
 	}                                                                                                              \
 	void                                                                                                           \
@@ -123,7 +123,7 @@ io_mem_len(struct io_mem *mem)
 	{                                                                                                              \
 		u64 va = io_mem_enter(mem, off, sizeof(T));                                                            \
 		*(volatile T *)va = value;                                                                             \
-		handle_leave(&io_mem_heap_type, mem);                                                                     \
+		handle_leave(&io_mem_handle_type, mem);                                                                     \
 	}
 IO_MEM_ACCESS(u8, io_mem_read8, io_mem_write8)
 IO_MEM_ACCESS(u16, io_mem_read16, io_mem_write16)

@@ -38,13 +38,13 @@ io_port_acquire(u16 base, u16 len, struct io_port **out)
 		return EINVAL;
 	if (io_port_sensitive(base, (u32)base + len))
 		return EACCES;
-	struct io_port *port = (struct io_port *)heap_alloc(&io_port_heap_type);
+	struct io_port *port = (struct io_port *)heap_alloc(&io_port_handle_type);
 	if (port == nullptr)
 		return ENOMEM;
 	port->range = (struct io_range){ .start = base, .end = (u64)base + len };
 	err_t err = io_range_claim(&io_port_registry, &port->range);
 	if (err != OK)
-		heap_put(&io_port_heap_type, (struct object *)port);
+		heap_put(&io_port_handle_type, (struct object *)port);
 	else
 		*out = port;
 	return err;
@@ -53,18 +53,18 @@ io_port_acquire(u16 base, u16 len, struct io_port **out)
 void
 io_port_release(struct io_port *port)
 {
-	heap_put(&io_port_heap_type, (struct object *)port);
+	heap_put(&io_port_handle_type, (struct object *)port);
 }
 
 /** Pins the handle, so that the ports stay its, and checks the access. */
 [[gnu::always_inline]] static inline u16
 io_port_enter(struct io_port *port, u16 off, u32 size)
 {
-	handle_enter(&io_port_heap_type, port);
+	handle_enter(&io_port_handle_type, port);
 	u64 at = port->range.start + off;
 	bool bad = range_exceeds(off, size, port->range.end - port->range.start) || at % size != 0;
 	if (bad) {
-		handle_leave(&io_port_heap_type, port);
+		handle_leave(&io_port_handle_type, port);
 		misuse("access beyond or across ports");
 	}
 	return (u16)at;
@@ -79,7 +79,7 @@ io_port_enter(struct io_port *port, u16 off, u32 size)
 	{                                                                                                              \
 		u16 at = io_port_enter(port, off, sizeof(T));                                                          \
 		T value = (T)arch_port_read(at, sizeof(T));                                                            \
-		handle_leave(&io_port_heap_type, port);                                                                   \
+		handle_leave(&io_port_handle_type, port);                                                                   \
 		return value;                                                                                          \
 	}                                                                                                              \
 	void                                                                                                           \
@@ -87,7 +87,7 @@ io_port_enter(struct io_port *port, u16 off, u32 size)
 	{                                                                                                              \
 		u16 at = io_port_enter(port, off, sizeof(T));                                                          \
 		arch_port_write(at, sizeof(T), value);                                                                 \
-		handle_leave(&io_port_heap_type, port);                                                                   \
+		handle_leave(&io_port_handle_type, port);                                                                   \
 	}
 IO_PORT_ACCESS(u8, io_port_read8, io_port_write8)
 IO_PORT_ACCESS(u16, io_port_read16, io_port_write16)

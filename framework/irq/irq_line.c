@@ -75,7 +75,7 @@ irq_line_acquire(u32 gsi, enum irq_trigger trigger, irq_fn *fn, struct object *a
 		return EINVAL;
 	if (arch_gsi_reserved(gsi))
 		return EBUSY;
-	struct irq_line *line = (struct irq_line *)heap_alloc(&irq_line_heap_type);
+	struct irq_line *line = (struct irq_line *)heap_alloc(&irq_line_handle_type);
 	if (line == nullptr)
 		return ENOMEM;
 	line->gsi = gsi;
@@ -88,7 +88,7 @@ irq_line_acquire(u32 gsi, enum irq_trigger trigger, irq_fn *fn, struct object *a
 		result = EINVAL;
 	}
 	if (result != OK) {
-		heap_put(&irq_line_heap_type, (struct object *)line);
+		heap_put(&irq_line_handle_type, (struct object *)line);
 		return result;
 	}
 	*out = line;
@@ -101,23 +101,23 @@ irq_line_release(struct irq_line *line)
 {
 	if (irq_context())
 		misuse("irq_line_release in an interrupt handler");
-	handle_enter(&irq_line_heap_type, line);
+	handle_enter(&irq_line_handle_type, line);
 	bool again = __atomic_exchange_n(&line->released, 1, __ATOMIC_SEQ_CST) != 0;
 	if (!again) {
 		arch_irq_mask(line->gsi);
 		line_retire(line);
 	}
-	handle_leave(&irq_line_heap_type, line);
+	handle_leave(&irq_line_handle_type, line);
 	if (again)
 		misuse("interrupt line released twice");
-	heap_put(&irq_line_heap_type, (struct object *)line);
+	heap_put(&irq_line_handle_type, (struct object *)line);
 }
 
 /** Masks or unmasks, unless the line is released or dead: its input may be another's by then. */
 static void
 line_set_mask(struct irq_line *line, bool masked)
 {
-	handle_enter(&irq_line_heap_type, line);
+	handle_enter(&irq_line_handle_type, line);
 	u64 flags = raw_acquire(&irq_lock);
 	if (__atomic_load_n(&lines[line->cpu][line->vector], __ATOMIC_SEQ_CST) == line && line->released == 0) {
 		if (masked)
@@ -126,7 +126,7 @@ line_set_mask(struct irq_line *line, bool masked)
 			arch_irq_unmask(line->gsi);
 	}
 	raw_release(&irq_lock, flags);
-	handle_leave(&irq_line_heap_type, line);
+	handle_leave(&irq_line_handle_type, line);
 }
 
 void
@@ -144,9 +144,9 @@ irq_line_unmask(struct irq_line *line)
 u64
 irq_line_count(struct irq_line *line)
 {
-	handle_enter(&irq_line_heap_type, line);
+	handle_enter(&irq_line_handle_type, line);
 	u64 count = __atomic_load_n(&line->count, __ATOMIC_RELAXED);
-	handle_leave(&irq_line_heap_type, line);
+	handle_leave(&irq_line_handle_type, line);
 	return count;
 }
 

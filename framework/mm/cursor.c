@@ -225,7 +225,7 @@ cursor_end(struct task *task, struct vm_cursor_state *c)
 	range_release(space, c->cpu);
 	task->cursor = nullptr;
 	c->ticket = 0;
-	heap_drop(&vm_space_heap_type, space);
+	heap_drop(&vm_space_handle_type, space);
 	preempt_enable();
 }
 
@@ -239,13 +239,13 @@ vm_cursor_open(struct vm_space *space, uaddr_t start, uaddr_t end, struct vm_cur
 		misuse("vm_cursor_open: this task has a cursor open already");
 	if (!shootdown_allowed())
 		misuse("vm_cursor_open with interrupts off");
-	handle_enter(&vm_space_heap_type, space);
+	handle_enter(&vm_space_handle_type, space);
 	preempt_disable();
 	struct vm_cursor_state *c = cpu_local_here_(&cursor_state_cpu_local_);
 	if (c->ticket != 0) {
 		/* Only if a service has turned preemption on with its cursor open. */
 		preempt_enable();
-		handle_leave(&vm_space_heap_type, space);
+		handle_leave(&vm_space_handle_type, space);
 		misuse("vm_cursor_open: another task has left a cursor on this CPU");
 	}
 	u32 cpu = this_cpu()->id;

@@ -81,59 +81,32 @@ fallback_alloc(u64 n, u64 align, u64 limit)
 	return FRAME_NONE;
 }
 
-static void
-fallback_take(u64 pfn, u64 n)
-{
-	(void)pfn;
-	(void)n;
-}
-
+static void fallback_take(u64 pfn, u64 n) { (void)pfn, (void)n; }
 static const struct frame_policy frame_policy_fallback = { .add = fallback_take, .alloc = fallback_alloc, .free = fallback_take };
 
-static const struct frame_policy *
-frame_policy_now(void)
-{
-	fw_assert(this_cpu()->raw_depth == 0);
-	return __atomic_load_n(&frame_policy_active, __ATOMIC_ACQUIRE);
-}
+enum frame_call : u32 { FRAMES_ADD, FRAMES_ALLOC, FRAMES_FREE };
 
-static void
-frame_policy_trapped(void)
-{
-	__atomic_store_n(&frame_policy_active, &frame_policy_fallback, __ATOMIC_RELEASE);
-	policy_fault(&policy_fault_counts.frame, TEXT("the frame policy trapped and is replaced"));
-}
-
+/** Calls the policy with interrupts off; one that traps is replaced. Frames to add or free are FRAME_FREE already. => FRAMES_ALLOC's answer. */
 static u64
-policy_alloc(u64 n, u64 align, u64 limit)
+policy_call(enum frame_call call, u64 pfn, u64 n, u64 align, u64 limit)
 {
 	struct contain_frame contain;
-	u64 flags = arch_irq_save(), pfn;
+	u64 flags = arch_irq_save(), answer = FRAME_NONE;
+	fw_assert(this_cpu()->raw_depth == 0);
 	if (contain_begin(&contain) == 0) {
-		pfn = frame_policy_now()->alloc(n, align, limit);
+		const struct frame_policy *policy = __atomic_load_n(&frame_policy_active, __ATOMIC_ACQUIRE);
+		if (call == FRAMES_ALLOC)
+			answer = policy->alloc(n, align, limit);
+		else
+			(call == FRAMES_ADD ? policy->add : policy->free)(pfn, n);
 		contain_end(&contain);
 	} else {
-		frame_policy_trapped();
-		pfn = fallback_alloc(n, align, limit);
+		__atomic_store_n(&frame_policy_active, &frame_policy_fallback, __ATOMIC_RELEASE);
+		policy_fault(&policy_fault_counts.frame, TEXT("the frame policy trapped and is replaced"));
+		answer = call == FRAMES_ALLOC ? fallback_alloc(n, align, limit) : FRAME_NONE;
 	}
 	arch_irq_restore(flags);
-	return pfn;
-}
-
-/** Tells the policy that the frames, in state FRAME_FREE already, are free: for the first time (`added`) or again. */
-static void
-policy_free(u64 pfn, u64 n, bool added)
-{
-	struct contain_frame contain;
-	u64 flags = arch_irq_save();
-	if (contain_begin(&contain) == 0) {
-		const struct frame_policy *policy = frame_policy_now();
-		(added ? policy->add : policy->free)(pfn, n);
-		contain_end(&contain);
-	} else {
-		frame_policy_trapped();
-	}
-	arch_irq_restore(flags);
+	return answer;
 }
 
 /** Claims what the policy has answered. => false: the answer is wrong, and nothing has changed. */
@@ -177,9 +150,9 @@ frames_take(u64 n, u64 align, u64 limit)
 		return frame_early.next++;
 	}
 	fw_assert(n > 0 && align > 0 && (align & (align - 1)) == 0);
-	u64 pfn = policy_alloc(n, align, limit);
+	u64 pfn = policy_call(FRAMES_ALLOC, 0, n, align, limit);
 	if (pfn == FRAME_NONE && memory_reclaim())
-		pfn = policy_alloc(n, align, limit);
+		pfn = policy_call(FRAMES_ALLOC, 0, n, align, limit);
 	if (pfn == FRAME_NONE)
 		return FRAME_NONE;
 	if (!frames_claim(pfn, n, align, limit)) {
@@ -223,7 +196,7 @@ kernel_frames_free(u64 pfn, u64 n, enum frame_use use)
 		fw_assert(mine);
 	}
 	frames_count(use, FRAME_FREE, n);
-	policy_free(pfn, n, false);
+	policy_call(FRAMES_FREE, pfn, n, 0, 0);
 }
 
 enum frame_use
@@ -276,7 +249,7 @@ frames_add(u64 pfn, u64 end, bool at_boot)
 	}
 	__atomic_fetch_add(&frames_total, end - pfn, __ATOMIC_RELAXED);
 	frames_count(FRAME_RESERVED, FRAME_FREE, end - pfn);
-	policy_free(pfn, end - pfn, at_boot);
+	policy_call(at_boot ? FRAMES_ADD : FRAMES_FREE, pfn, end - pfn, 0, 0);
 }
 
 /** Frame numbers of a range that lie wholly in it. */
@@ -326,16 +299,19 @@ frames_unreserve(u64 start, u64 end)
 	frames_add(align_up(start, PAGE_SIZE) / PAGE_SIZE, end / PAGE_SIZE, false);
 }
 
+static bool
+ranges_overlap(const struct boot_range *ranges, u32 n, u64 start, u64 end)
+{
+	for (u32 i = 0; i < n; i++)
+		if (start < ranges[i].end && ranges[i].start < end)
+			return true;
+	return false;
+}
+
 bool
 ram_overlaps(u64 start, u64 end)
 {
-	for (u32 i = 0; i < boot_info.nram; i++)
-		if (start < boot_info.ram[i].end && boot_info.ram[i].start < end)
-			return true;
-	for (u32 i = 0; i < boot_info.nreserved; i++)
-		if (start < boot_info.reserved[i].end && boot_info.reserved[i].start < end)
-			return true;
-	return false;
+	return ranges_overlap(boot_info.ram, boot_info.nram, start, end) || ranges_overlap(boot_info.reserved, boot_info.nreserved, start, end);
 }
 
 struct memory_stat
@@ -378,22 +354,16 @@ static void
 frame_freed(struct frame *frame)
 {
 	frames_count(FRAME_UNTYPED, FRAME_FREE, 1);
-	policy_free(frame_pfn(frame), 1, false);
-}
-
-void
-frame_drop(struct frame *frame)
-{
-	enum ref_put put = ref_put(&frame->word, FRAME_UNTYPED, REF_FRAMEWORK, FRAME_FREE);
-	fw_assert(put != REF_NONE);
-	if (put == REF_LAST)
-		frame_freed(frame);
+	policy_call(FRAMES_FREE, frame_pfn(frame), 1, 0, 0);
 }
 
 void
 frame_unpin(struct frame *frame)
 {
-	frame_drop(frame);
+	enum ref_put put = ref_put(&frame->word, FRAME_UNTYPED, REF_FRAMEWORK, FRAME_FREE);
+	fw_assert(put != REF_NONE);
+	if (put == REF_LAST)
+		frame_freed(frame);
 }
 
 bool
@@ -409,7 +379,7 @@ void
 frame_map_drop(struct frame *frame)
 {
 	__atomic_fetch_sub(&frame->mappings, 1, __ATOMIC_RELAXED);
-	frame_drop(frame);
+	frame_unpin(frame);
 }
 
 struct frame *

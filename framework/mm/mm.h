@@ -29,6 +29,7 @@ void frames_unreserve(u64 start, u64 end);
 enum frame_use frame_use(u64 pfn);
 /** Pins an untyped frame for the time of an access: a framework reference; false where it is not (or no longer) untyped. */
 bool frame_pin(struct frame *frame);
+/** Lets go of such a reference; the last of both kinds frees the frame. */
 void frame_unpin(struct frame *frame);
 /** Whether [start, end) (physical) has RAM in it. */
 bool ram_overlaps(u64 start, u64 end);
@@ -65,9 +66,10 @@ void handle_enter(const struct heap_type *type, void *object);
 static inline void handle_leave(const struct heap_type *type, void *object) { heap_drop(type, object); }
 /** Whether [address, …) lies where services' pointers can point: the heap's windows. */
 bool heap_window_hit(u64 address);
-#define HANDLE_DEFINE(T, release_fn) /* as OBJECT_DEFINE_RELEASE, HEAP_FRAMEWORK */                                     \
+/* Not T_heap_type: no OBJECT_DECLARE of a service can reach a handle. */
+#define HANDLE_DEFINE(T, release_fn) /* as OBJECT_DEFINE_RELEASE, HEAP_FRAMEWORK */                                   \
 	static u32 T##_heap_ids_[1];                                                                                   \
-	HEAP_TYPE_ENTRY_ const struct heap_type T##_heap_type = { .name = #T, .size = sizeof(struct T), .align = alignof(struct T), \
+	HEAP_TYPE_ENTRY_ const struct heap_type T##_handle_type = { .name = #T, .size = sizeof(struct T), .align = alignof(struct T), \
 		.flags = HEAP_FRAMEWORK, .release = release_fn, .ids = T##_heap_ids_, .nids = 1 }
 
 /* --- policies: the image's constants, unless a test has put others here or one has trapped --- */

@@ -48,8 +48,6 @@ frame_virt(u64 pfn)
 	return phys_to_virt(pfn << PAGE_SHIFT);
 }
 
-/** Lets go of a framework reference; frees the frame with the last one. */
-void frame_drop(struct frame *frame);
 /** A reference for a page-table entry. => false where the frame is not untyped. */
 bool frame_map_get(struct frame *frame);
 void frame_map_drop(struct frame *frame);

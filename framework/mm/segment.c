@@ -13,7 +13,7 @@ segment_release(struct object *object)
 {
 	struct segment *segment = (struct segment *)object;
 	for (u64 i = 0; i < segment->nframes; i++)
-		frame_drop(frame_at(segment->pfn + i));
+		frame_unpin(frame_at(segment->pfn + i));
 }
 
 HANDLE_DEFINE(segment, segment_release);
@@ -23,7 +23,7 @@ segment_alloc(u32 nframes, u32 align_frames, struct segment **out)
 {
 	if (nframes == 0 || align_frames == 0 || (align_frames & (align_frames - 1)) != 0)
 		return EINVAL;
-	struct segment *segment = (struct segment *)heap_alloc(&segment_heap_type);
+	struct segment *segment = (struct segment *)heap_alloc(&segment_handle_type);
 	if (segment == nullptr)
 		return ENOMEM;
 	u64 pfn = kernel_frames_alloc(nframes, align_frames, FRAME_NONE, FRAME_UNTYPED);
@@ -40,43 +40,43 @@ segment_alloc(u32 nframes, u32 align_frames, struct segment **out)
 void
 segment_get(struct segment *segment)
 {
-	heap_get(&segment_heap_type, (struct object *)segment);
+	heap_get(&segment_handle_type, (struct object *)segment);
 }
 
 void
 segment_put(struct segment *segment)
 {
-	heap_put(&segment_heap_type, (struct object *)segment);
+	heap_put(&segment_handle_type, (struct object *)segment);
 }
 
 /** A copy of a segment that stays alive until segment_leave. */
 static struct segment
 segment_enter(struct segment *segment)
 {
-	handle_enter(&segment_heap_type, segment);
+	handle_enter(&segment_handle_type, segment);
 	return *segment;
 }
 
 static void
 segment_leave(struct segment *segment)
 {
-	handle_leave(&segment_heap_type, segment);
+	handle_leave(&segment_handle_type, segment);
 }
 
 u32
 segment_frames(struct segment *segment)
 {
-	u64 nframes = segment_enter(segment).nframes;
+	struct segment here = segment_enter(segment);
 	segment_leave(segment);
-	return (u32)nframes;
+	return (u32)here.nframes;
 }
 
 paddr_t
 segment_paddr(struct segment *segment)
 {
-	u64 pfn = segment_enter(segment).pfn;
+	struct segment here = segment_enter(segment);
 	segment_leave(segment);
-	return PADDR(pfn << PAGE_SHIFT);
+	return PADDR(here.pfn << PAGE_SHIFT);
 }
 
 /** Where [off, off + len) lies in the direct map; traps beyond the end. Until segment_leave. */

@@ -36,7 +36,7 @@ space_release(struct object *object)
 }
 
 static u32 vm_space_heap_ids_[1];
-HEAP_TYPE_ENTRY_ const struct heap_type vm_space_heap_type = {
+HEAP_TYPE_ENTRY_ const struct heap_type vm_space_handle_type = {
 	.name = "vm_space", .size = sizeof(struct vm_space), .align = alignof(struct vm_space),
 	.flags = HEAP_FRAMEWORK | HEAP_RELEASE_IN_TASK, .release = space_release, .ids = vm_space_heap_ids_, .nids = 1,
 };
@@ -50,7 +50,7 @@ vm_space_init(void)
 err_t
 vm_space_create(struct vm_space **out)
 {
-	struct vm_space *space = (struct vm_space *)heap_alloc(&vm_space_heap_type);
+	struct vm_space *space = (struct vm_space *)heap_alloc(&vm_space_handle_type);
 	if (space == nullptr)
 		return ENOMEM;
 	u64 pfn = kernel_frames_alloc(1, 1, FRAME_NONE, FRAME_TABLE);
@@ -69,21 +69,21 @@ vm_space_create(struct vm_space **out)
 void
 vm_space_get(struct vm_space *space)
 {
-	heap_get(&vm_space_heap_type, (struct object *)space);
+	heap_get(&vm_space_handle_type, (struct object *)space);
 }
 
 void
 vm_space_put(struct vm_space *space)
 {
-	heap_put(&vm_space_heap_type, (struct object *)space);
+	heap_put(&vm_space_handle_type, (struct object *)space);
 }
 
 u64
 vm_space_frames(struct vm_space *space)
 {
-	handle_enter(&vm_space_heap_type, space);
+	handle_enter(&vm_space_handle_type, space);
 	u64 frames = __atomic_load_n(&space->frames, __ATOMIC_RELAXED);
-	handle_leave(&vm_space_heap_type, space);
+	handle_leave(&vm_space_handle_type, space);
 	return frames;
 }
 
@@ -129,7 +129,7 @@ space_load(struct vm_space *space)
 	}
 	if (old != nullptr) {
 		__atomic_fetch_and(&old->cpus, ~bit, __ATOMIC_SEQ_CST);
-		heap_drop(&vm_space_heap_type, old);
+		heap_drop(&vm_space_handle_type, old);
 	}
 }
 
@@ -139,7 +139,7 @@ vm_space_switch(struct vm_space *space)
 	fw_assert(!arch_irq_enabled());
 	if (space == nullptr || space == this_cpu()->space)
 		return;
-	heap_hold(&vm_space_heap_type, space);
+	heap_hold(&vm_space_handle_type, space);
 	space_load(space);
 }
 
@@ -148,7 +148,7 @@ vm_space_activate(struct vm_space *space)
 {
 	struct task *task = task_current();
 	if (space != nullptr)
-		handle_enter(&vm_space_heap_type, space);   /* the task's reference */
+		handle_enter(&vm_space_handle_type, space);   /* the task's reference */
 	u64 flags = arch_irq_save();
 	struct vm_space *old = task->space;
 	task->space = space;
@@ -158,7 +158,7 @@ vm_space_activate(struct vm_space *space)
 		space_load(nullptr);
 	arch_irq_restore(flags);
 	if (old != nullptr)
-		heap_drop(&vm_space_heap_type, old);
+		heap_drop(&vm_space_handle_type, old);
 }
 
 struct vm_space *

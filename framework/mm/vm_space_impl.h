@@ -21,7 +21,7 @@ struct vm_space {
 	struct vm_range ranges[CPU_MAX];
 };
 
-extern const struct heap_type vm_space_heap_type;
+extern const struct heap_type vm_space_handle_type;
 
 /** Makes every CPU forget what it knows of [va, va + npages) of the space. */
 void space_flush(struct vm_space *space, u64 va, u64 npages);

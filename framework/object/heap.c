@@ -15,87 +15,33 @@ enum : u32 { HEAP_TRIES = 4 };
 
 /* --- the policy --- */
 
-static const struct slab_policy *
-slab_policy_now(void)
+enum slab_call : u32 { SLAB_TAKE, SLAB_GIVE, SLAB_GIVE_ASK, SLAB_ADDED, SLAB_SHRINK };
+
+/** Calls the policy with interrupts off; one that traps is replaced. `a` and `b` as the call wants them. => its answer; SLOT_NONE where it has none. */
+static u32
+policy_call(enum slab_call call, u32 heap, u32 a, u32 b)
 {
+	struct contain_frame contain;
+	u64 flags = arch_irq_save();
+	u32 answer = SLOT_NONE;
 	fw_assert(this_cpu()->raw_depth == 0);
-	return __atomic_load_n(&slab_policy_active, __ATOMIC_ACQUIRE);
-}
-
-static void
-slab_policy_trapped(void)
-{
-	__atomic_store_n(&slab_policy_active, &slab_policy_fallback, __ATOMIC_RELEASE);
-	policy_fault(&policy_fault_counts.slab, TEXT("the slab policy trapped and is replaced"));
-}
-
-static u32
-policy_take(u32 heap)
-{
-	struct contain_frame contain;
-	u64 flags = arch_irq_save();
-	u32 slot;
 	if (contain_begin(&contain) == 0) {
-		slot = slab_policy_now()->take(heap);
+		const struct slab_policy *policy = __atomic_load_n(&slab_policy_active, __ATOMIC_ACQUIRE);
+		switch (call) {
+		case SLAB_TAKE: answer = policy->take(heap); break;
+		case SLAB_GIVE: policy->give(heap, a); break;
+		case SLAB_GIVE_ASK: policy->give(heap, a); answer = policy->slab_release(heap, false); break;
+		case SLAB_ADDED: policy->slab_added(heap, a, b); break;
+		case SLAB_SHRINK: answer = policy->slab_release(heap, true); break;
+		}
 		contain_end(&contain);
 	} else {
-		slab_policy_trapped();
-		slot = slab_policy_fallback.take(heap);
+		__atomic_store_n(&slab_policy_active, &slab_policy_fallback, __ATOMIC_RELEASE);
+		policy_fault(&policy_fault_counts.slab, TEXT("the slab policy trapped and is replaced"));
+		answer = call == SLAB_TAKE ? slab_policy_fallback.take(heap) : SLOT_NONE;
 	}
 	arch_irq_restore(flags);
-	return slot;
-}
-
-/** Gives a free slot back, and asks which slab's memory should go. */
-static u32
-policy_give(u32 heap, u32 slot, bool ask)
-{
-	struct contain_frame contain;
-	u64 flags = arch_irq_save();
-	u32 slab = SLOT_NONE;
-	if (contain_begin(&contain) == 0) {
-		const struct slab_policy *policy = slab_policy_now();
-		policy->give(heap, slot);
-		if (ask)
-			slab = policy->slab_release(heap, false);
-		contain_end(&contain);
-	} else {
-		slab_policy_trapped();
-		slab = SLOT_NONE;
-	}
-	arch_irq_restore(flags);
-	return slab;
-}
-
-static void
-policy_added(const struct heap *heap, u32 slab)
-{
-	struct contain_frame contain;
-	u64 flags = arch_irq_save();
-	if (contain_begin(&contain) == 0) {
-		slab_policy_now()->slab_added(heap->id, slab, heap->slots);
-		contain_end(&contain);
-	} else {
-		slab_policy_trapped();
-	}
-	arch_irq_restore(flags);
-}
-
-static u32
-policy_release(u32 heap)
-{
-	struct contain_frame contain;
-	u64 flags = arch_irq_save();
-	u32 slab;
-	if (contain_begin(&contain) == 0) {
-		slab = slab_policy_now()->slab_release(heap, true);
-		contain_end(&contain);
-	} else {
-		slab_policy_trapped();
-		slab = SLOT_NONE;
-	}
-	arch_irq_restore(flags);
-	return slab;
+	return answer;
 }
 
 /* --- allocation --- */
@@ -134,7 +80,7 @@ static struct object *
 heap_take(struct heap *heap, u64 bytes, u32 length)
 {
 	for (u32 tries = 0; tries < HEAP_TRIES; tries++) {
-		u32 number = policy_take(heap->id), slab;
+		u32 number = policy_call(SLAB_TAKE, heap->id, 0, 0), slab;
 		if (number != SLOT_NONE) {
 			struct object *object = slot_claim(heap, number, bytes, length);
 			if (object == nullptr)
@@ -147,7 +93,7 @@ heap_take(struct heap *heap, u64 bytes, u32 length)
 		}
 		if ((slab = slab_grow(heap)) == SLOT_NONE)
 			return nullptr;
-		policy_added(heap, slab);
+		policy_call(SLAB_ADDED, heap->id, slab, heap->slots);
 	}
 	return nullptr;
 }
@@ -180,7 +126,7 @@ slot_release(const struct slot *slot)
 		heap->type->release(slot_object(slot));
 	__atomic_store_n(&slot->header->word, ref_word(SLOT_FREE, 0, 0), __ATOMIC_RELEASE);
 	slab_leave(slot->slab);   /* from here on the slot's memory may go */
-	u32 slab = policy_give(heap->id, slot->number, (heap->type->flags & HEAP_FRAMEWORK) == 0);
+	u32 slab = policy_call((heap->type->flags & HEAP_FRAMEWORK) == 0 ? SLAB_GIVE_ASK : SLAB_GIVE, heap->id, slot->number, 0);
 	if (slab == SLOT_NONE)
 		return;
 	if (!slab_retire(heap, slab))
@@ -197,7 +143,7 @@ heap_shrink(void)
 		if ((heap->type->flags & HEAP_FRAMEWORK) != 0)
 			continue;
 		/* Each round takes a slab away, so an honest policy ends; a wrong answer ends it too. */
-		for (u32 slab; (slab = policy_release(id)) != SLOT_NONE;)
+		for (u32 slab; (slab = policy_call(SLAB_SHRINK, id, 0, 0)) != SLOT_NONE;)
 			if (!slab_retire(heap, slab)) {
 				policy_fault(&policy_fault_counts.slab, TEXT("a slab to release that is in use"));
 				break;
@@ -310,21 +256,6 @@ heap_get_live(const struct heap_type *type, struct object *object)
 	return ref_get(&slot.header->word, SLOT_LIVE, REF_SERVICE);
 }
 
-void
-heap_put(const struct heap_type *type, struct object *object)
-{
-	struct slot slot = slot_check(type, object);
-	if ((type->flags & HEAP_RELEASE_IN_TASK) != 0 && !shootdown_allowed()) {
-		heap_put_rcu(type, object);
-		return;
-	}
-	enum ref_put put = ref_put(&slot.header->word, SLOT_LIVE, REF_SERVICE, SLOT_CLAIMED);
-	if (put == REF_NONE)
-		misuse("put of an object to which no service has a reference");
-	if (put == REF_LAST)
-		slot_release(&slot);
-}
-
 /** A reference of `kind` less; the last one of both kinds becomes one that is let go of after a grace period. */
 static bool
 slot_put_deferred(const struct slot *slot, enum ref_kind kind)
@@ -345,6 +276,26 @@ slot_put_deferred(const struct slot *slot, enum ref_kind kind)
 	if (last)
 		slot_defer(slot);
 	return true;
+}
+
+/** A reference of `kind` less, with what that entails. => false: there was none. */
+static bool
+slot_put(const struct slot *slot, enum ref_kind kind)
+{
+	if ((slot->heap->type->flags & HEAP_RELEASE_IN_TASK) != 0 && !shootdown_allowed())
+		return slot_put_deferred(slot, kind);
+	enum ref_put put = ref_put(&slot->header->word, SLOT_LIVE, kind, SLOT_CLAIMED);
+	if (put == REF_LAST)
+		slot_release(slot);
+	return put != REF_NONE;
+}
+
+void
+heap_put(const struct heap_type *type, struct object *object)
+{
+	struct slot slot = slot_check(type, object);
+	if (!slot_put(&slot, REF_SERVICE))
+		misuse("put of an object to which no service has a reference");
 }
 
 void
@@ -383,17 +334,8 @@ void
 heap_drop(const struct heap_type *type, void *object)
 {
 	struct slot slot;
-	bool known = slot_find(type, object, &slot);
-	fw_assert(known);
-	if ((type->flags & HEAP_RELEASE_IN_TASK) != 0 && !shootdown_allowed()) {
-		known = slot_put_deferred(&slot, REF_FRAMEWORK);
-		fw_assert(known);
-		return;
-	}
-	enum ref_put put = ref_put(&slot.header->word, SLOT_LIVE, REF_FRAMEWORK, SLOT_CLAIMED);
-	fw_assert(put != REF_NONE);
-	if (put == REF_LAST)
-		slot_release(&slot);
+	bool held = slot_find(type, object, &slot) && slot_put(&slot, REF_FRAMEWORK);
+	fw_assert(held);
 }
 
 void

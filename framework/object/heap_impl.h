@@ -15,7 +15,7 @@ enum : u32 {
 	HEAP_GRANULE_SHIFT = 21,      /* windows are multiples of a granule: what one page-table page maps */
 	HEAP_GRANULES = (KSPACE_REGION_MAX >> HEAP_WINDOW_SHIFT < HEAP_WINDOWS ? KSPACE_REGION_MAX
 	                                                                       : (u64)HEAP_WINDOWS << HEAP_WINDOW_SHIFT) >> HEAP_GRANULE_SHIFT,
-	HEAP_BLOCK = PAGE_SIZE / sizeof(u16), /* granules to a page of the table that says whose they are */
+	HEAP_FIRST_GRANULE = (HEAP_GRANULES * sizeof(u16) + ((u32)1 << HEAP_GRANULE_SHIFT) - 1) >> HEAP_GRANULE_SHIFT, /* behind the table of granules */
 	HEAP_FREE_MAX = 1024,         /* free slots beyond which a heap does not grow, whatever its policy says */
 };
 

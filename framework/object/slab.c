@@ -6,7 +6,8 @@
  * slots free; unmapped, its number is on `draining`) → NONE (slab_flush, once each CPU has forgotten the mapping). A number is therefore never
  * mapped to new memory while a CPU may still see the old.
  *
- * Which heap an address belongs to stands in a table with an entry for each granule, written once, when a window is claimed.
+ * Which heap an address belongs to stands in a table with an entry for each granule, written once, when a window is claimed: heap id * 4 + window.
+ * The table takes the first granules itself; a page of it is mapped before the first granule that it tells of is claimed.
  */
 #include <arch/string.h>
 #include <object/slab.h>
@@ -14,11 +15,9 @@
 enum : u32 { SLAB_BATCH_PAGES = 64, HEAP_BASE_SLABS = 4, SLOTS_MAX = 1u << 31 };
 
 static struct raw_lock heap_lock;
-static struct heap *heaps[HEAPS_MAX];                      /* [heap_lock; read atomically]; 0: never */
+static struct heap heaps[HEAPS_MAX];                       /* [const] from 1 to heap_last, but for what struct heap says */
 static u32 heap_last;                                      /* [heap_lock; read atomically] highest id */
-static u16 *heap_granules[(HEAP_GRANULES + HEAP_BLOCK - 1) / HEAP_BLOCK]; /* [heap_lock; read atomically] pages of heap id * 4 + window */
-static u32 heap_next_granule;                              /* [heap_lock; read atomically] granules below are claimed */
-static struct { u8 *at; u64 left; } heap_chunk;            /* [heap_lock] memory for struct heap */
+static u32 heap_next_granule = HEAP_FIRST_GRANULE;         /* [heap_lock; read atomically] granules below are claimed */
 static u64 draining_pages;                                 /* [atomic] behind slabs that are draining */
 static u32 flush_running;                                  /* [atomic] */
 
@@ -28,13 +27,8 @@ void
 heap_init(void)
 {
 	static_assert(HEAPS_MAX * HEAP_WINDOWS_EACH <= 1 << 16);
-	static_assert(sizeof(struct heap) <= PAGE_SIZE / 8);
-}
-
-struct heap *
-heap_at(u32 id)
-{
-	return id > 0 && id < HEAPS_MAX ? __atomic_load_n(&heaps[id], __ATOMIC_ACQUIRE) : nullptr;
+	if (!kspace_back_once(HEAP_BASE, FRAME_KERNEL))
+		panic("no memory for the heap's table");
 }
 
 u32
@@ -43,22 +37,10 @@ heap_count(void)
 	return __atomic_load_n(&heap_last, __ATOMIC_ACQUIRE);
 }
 
-/** A new heap under heap_lock, from memory that is there; null: `heap_chunk` is used up, or all numbers are. */
-static struct heap *
-heap_create_locked(const struct heap_type *type, u32 class)
+struct heap *
+heap_at(u32 id)
 {
-	if (heap_chunk.left < sizeof(struct heap) || heap_last + 1 >= HEAPS_MAX)
-		return nullptr;
-	/* SAFETY: the chunk is a zeroed page of ours in the direct map; what is left of it was checked. */
-	struct heap *heap = (struct heap *)heap_chunk.at;
-	heap_chunk.at += sizeof(*heap);
-	heap_chunk.left -= sizeof(*heap);
-	heap_geometry(heap, type, class);
-	heap->id = heap_last + 1;
-	__atomic_store_n(&heaps[heap->id], heap, __ATOMIC_RELEASE);
-	__atomic_store_n(&heap_last, heap->id, __ATOMIC_RELEASE);
-	__atomic_store_n(&type->ids[class], heap->id, __ATOMIC_RELEASE);
-	return heap;
+	return id > 0 && id <= heap_count() ? &heaps[id] : nullptr;
 }
 
 struct heap *
@@ -71,25 +53,17 @@ heap_of(const struct heap_type *type, u32 class)
 	/* The id lies in memory of the image that no service can name; that it is right is checked all the same. */
 	if (heap != nullptr && heap->type == type && heap->class == class)
 		return heap;
-	u64 spare = FRAME_NONE;
-	for (u32 tries = 0; tries < 2; tries++) {
-		u64 flags = raw_acquire(&heap_lock);
-		heap = heap_at(type->ids[class]);
-		if (heap == nullptr && (heap = heap_create_locked(type, class)) == nullptr && spare != FRAME_NONE) {
-			heap_chunk.at = frame_virt(spare);
-			heap_chunk.left = PAGE_SIZE;
-			spare = FRAME_NONE;
-			heap = heap_create_locked(type, class);
-		}
-		raw_release(&heap_lock, flags);
-		if (heap != nullptr || heap_count() + 1 >= HEAPS_MAX)
-			break;
-		if (tries == 0 && (spare = kernel_frames_alloc(1, 1, FRAME_NONE, FRAME_KERNEL)) == FRAME_NONE)
-			return nullptr;
+	u64 flags = raw_acquire(&heap_lock);
+	heap = heap_at(type->ids[class]);
+	if (heap == nullptr && heap_last + 1 < HEAPS_MAX) {
+		heap = &heaps[heap_last + 1];
+		heap_geometry(heap, type, class);
+		heap->id = heap_last + 1;
+		__atomic_store_n(&heap_last, heap->id, __ATOMIC_RELEASE);
+		__atomic_store_n(&type->ids[class], heap->id, __ATOMIC_RELEASE);
 	}
-	if (spare != FRAME_NONE)
-		kernel_frames_free(spare, 1, FRAME_KERNEL);
-	return heap;
+	raw_release(&heap_lock, flags);
+	return heap != nullptr && heap->type == type && heap->class == class ? heap : nullptr;
 }
 
 /* --- windows --- */
@@ -101,20 +75,20 @@ window_bytes(const struct heap *heap, u32 k)
 	return MAX((u64)1 << HEAP_GRANULE_SHIFT, (u64)HEAP_BASE_SLABS << heap->slab_shift) << 5 * k;
 }
 
-/** Makes sure that the granules' table has memory for [first, end). => false: no memory. */
+static u16 *
+granule_entry(u64 granule)
+{
+	/* SAFETY: callers have backed the entry's page (granules_back), or have seen that the granule is claimed, or one of the table's own. */
+	return (u16 *)HEAP_BASE + granule;
+}
+
+/** Makes sure that the table has memory for granules [first, end). => false: no memory. */
 static bool
 granules_back(u32 first, u32 end)
 {
-	for (u32 block = first / HEAP_BLOCK; block * HEAP_BLOCK < end; block++) {
-		if (__atomic_load_n(&heap_granules[block], __ATOMIC_ACQUIRE) != nullptr)
-			continue;
-		u64 pfn = kernel_frames_alloc(1, 1, FRAME_NONE, FRAME_KERNEL);
-		if (pfn == FRAME_NONE)
+	for (u64 page = align_down((u64)granule_entry(first), PAGE_SIZE); page < (u64)granule_entry(end); page += PAGE_SIZE)
+		if (!kspace_back_once(page, FRAME_KERNEL))
 			return false;
-		u16 *none = nullptr;
-		if (!__atomic_compare_exchange_n(&heap_granules[block], &none, (u16 *)frame_virt(pfn), false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-			kernel_frames_free(pfn, 1, FRAME_KERNEL);
-	}
 	return true;
 }
 
@@ -138,7 +112,7 @@ window_claim(struct heap *heap, u32 k)
 			heap->windows[k] = (struct heap_window){ .base = base, .first = first, .nslabs = (u32)nslabs,
 				.slabs = (struct slab *)(base + (nslabs << heap->slab_shift)) };
 			for (u32 g = start; g < start + n; g++)
-				__atomic_store_n(&heap_granules[g / HEAP_BLOCK][g % HEAP_BLOCK], (u16)(heap->id * HEAP_WINDOWS_EACH + k), __ATOMIC_RELAXED);
+				__atomic_store_n(granule_entry(g), (u16)(heap->id * HEAP_WINDOWS_EACH + k), __ATOMIC_RELAXED);
 			__atomic_store_n(&heap->nwindows, k + 1, __ATOMIC_RELEASE);
 			__atomic_store_n(&heap_next_granule, start + (u32)n, __ATOMIC_RELEASE);
 		}
@@ -206,7 +180,7 @@ slot_find(const struct heap_type *type, const void *object, struct slot *out)
 	u64 at = (u64)object, granule = (at - HEAP_BASE) >> HEAP_GRANULE_SHIFT;
 	if (at < HEAP_BASE || granule >= __atomic_load_n(&heap_next_granule, __ATOMIC_ACQUIRE))
 		return false;
-	u32 tag = __atomic_load_n(&heap_granules[granule / HEAP_BLOCK], __ATOMIC_RELAXED)[granule % HEAP_BLOCK];
+	u32 tag = __atomic_load_n(granule_entry(granule), __ATOMIC_RELAXED);
 	struct heap *heap = heap_at(tag / HEAP_WINDOWS_EACH);
 	if (heap == nullptr || heap->type != type)
 		return false;
@@ -440,20 +414,8 @@ fallback_take(u32 id)
 	return SLOT_NONE;
 }
 
-static void
-fallback_give(u32 heap, u32 slot)
-{
-	(void)heap;
-	(void)slot;
-}
-
-static void
-fallback_added(u32 heap, u32 slab, u32 slots)
-{
-	(void)heap;
-	(void)slab;
-	(void)slots;
-}
+static void fallback_give(u32 heap, u32 slot) { (void)heap, (void)slot; }
+static void fallback_added(u32 heap, u32 slab, u32 slots) { (void)heap, (void)slab, (void)slots; }
 
 static u32
 fallback_release(u32 id, bool urgent)

@@ -19,6 +19,9 @@ lock_holder(struct cpu *cpu)
 void
 lock_check(struct task *self, const void *lock)
 {
+	/* The list keeps the lock's address until the release, which a stack frame may not live to see. */
+	if ((u64)lock >= STACK_BASE && (u64)lock < STACK_END)
+		misuse("a lock on a stack");
 	u32 max = irq_context() ? TASK_LOCKS_MAX + IRQ_LOCKS_MAX : TASK_LOCKS_MAX;
 	if (self->nlocks >= max)
 		misuse("too many locks held at once");
@@ -37,7 +40,8 @@ lock_push(struct task *self, void *lock, enum lock_kind kind)
 bool
 lock_pop(struct task *self, const void *lock, enum lock_kind kind)
 {
-	for (u32 i = self->nlocks; i > irq_floor_locks(); i--) {
+	u32 floor = irq_floor_locks();
+	for (u32 i = self->nlocks; i > floor; i--) {
 		if (self->locks[i - 1].lock != lock || self->locks[i - 1].kind != kind)
 			continue;
 		for (self->nlocks--; i <= self->nlocks; i++)

@@ -37,6 +37,8 @@ void rw_abandon(struct task *self, struct rw_lock *lock, enum lock_kind kind);
  * => `heir`: first in line, and park_take_heir may name it.
  */
 err_t park_while(const void *key, const u32 *word, u32 expected, enum wait_mode mode, u64 deadline_ns, bool heir);
+/** Ends a sleep that a trap cut short while the task was still in the queue: the word was in memory that is gone. Preemptible. */
+void park_forget(struct task *self);
 /** Wakes up to n tasks that sleep on the key, longest first; returns how many. Any context, no raw lock held. */
 u32 park_wake(const void *key, u32 n);
 /** Takes the first sleeper off the queue if it is an heir; it sleeps on until park_grant. Null: none. */

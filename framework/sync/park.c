@@ -120,29 +120,32 @@ park_block(struct task *self, enum wait_mode mode, u64 deadline_ns)
 	return result;
 }
 
+void
+park_forget(struct task *self)
+{
+	if (self->park_key != nullptr && !park_leave(self))
+		(void)park_block(self, WAIT_PLAIN, TIME_NEVER);
+	self->park_key = nullptr;
+}
+
 err_t
 park_while(const void *key, const u32 *word, u32 expected, enum wait_mode mode, u64 deadline_ns, bool heir)
 {
 	task_check_may_sleep();
 	struct task *self = task_self();
-	/* Contained while it was queued: the read below faulted. */
-	if (self->park_queued && !park_leave(self))
-		(void)park_block(self, WAIT_PLAIN, TIME_NEVER);
 	err_t result;
+	park_forget(self);
 	__atomic_store_n(&self->park_woken, 0, __ATOMIC_RELAXED);
 	/* First of all: a stream of wake-ups must not carry a waiter past its deadline for ever. */
 	if (park_over(self, mode, deadline_ns, &result))
 		return result;
 	park_enter(self, key, heir);
-	result = OK;
-	if (__atomic_load_n(word, __ATOMIC_SEQ_CST) == expected) {
-		result = park_block(self, mode, deadline_ns);
-		if (result == OK)
-			return OK;
-	}
-	if (park_leave(self))
-		return result;
-	return park_block(self, WAIT_PLAIN, TIME_NEVER);
+	bool slept = __atomic_load_n(word, __ATOMIC_SEQ_CST) == expected;
+	result = slept ? park_block(self, mode, deadline_ns) : OK;
+	if ((!slept || result != OK) && !park_leave(self))
+		result = park_block(self, WAIT_PLAIN, TIME_NEVER);
+	self->park_key = nullptr;
+	return result;
 }
 
 u32

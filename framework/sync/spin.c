@@ -47,11 +47,12 @@ owner_set(struct task *self, struct spin_lock *lock, enum lock_kind kind)
 static struct task *
 spin_begin(const struct spin_lock *lock)
 {
+	/* Its holder may wait for this CPU to answer a call (a TLB flush), which it cannot do while it waits with interrupts off. */
+	if (!arch_irq_enabled())
+		misuse("spin_lock taken with interrupts off: it must be an irq_spin_lock");
 	u64 flags = arch_irq_save();
 	struct cpu *cpu = this_cpu();
 	struct task *self = lock_holder(cpu);
-	if (cpu->irq_depth != 0)
-		misuse("spin_lock taken in an interrupt handler: it must be an irq_spin_lock");
 	lock_check(self, lock);
 	cpu->preempt_off++;
 	arch_irq_restore(flags);

@@ -14,9 +14,9 @@
 #include <user/user_impl.h>
 
 static void task_release(struct object *object);
-const struct heap_type task_heap_type;
+const struct heap_type task_handle_type;
 static u32 task_heap_ids_[1];
-HEAP_TYPE_ENTRY_ const struct heap_type task_heap_type = {
+HEAP_TYPE_ENTRY_ const struct heap_type task_handle_type = {
 	.name = "task", .size = sizeof(struct task), .align = alignof(struct task), .flags = HEAP_FRAMEWORK | HEAP_RELEASE_IN_TASK,
 	.release = task_release, .ids = task_heap_ids_, .nids = 1,
 };
@@ -57,7 +57,7 @@ task_release(struct object *object)
 static struct task *
 task_alloc(struct cbytes name)
 {
-	struct task *task = (struct task *)heap_alloc(&task_heap_type);
+	struct task *task = (struct task *)heap_alloc(&task_handle_type);
 	if (task == nullptr)
 		return nullptr;
 	for (size_t i = 0; i < MIN(cbytes_len(name), sizeof(task->name) - 1); i++)
@@ -72,6 +72,7 @@ task_alloc(struct cbytes name)
 task_die(struct task *self, enum task_end end)
 {
 	self->contain = nullptr;
+	park_forget(self);
 	vm_space_activate(nullptr);
 	user_task_end(self);
 	sched_account(self);
@@ -125,7 +126,7 @@ task_create(task_fn *fn, struct object *arg, struct cbytes name, struct task **o
 err_t
 task_start(struct task *task)
 {
-	handle_enter(&task_heap_type, task);
+	handle_enter(&task_handle_type, task);
 	u32 state = TASK_NEW;
 	u64 flags = arch_irq_save();
 	if (__atomic_load_n(&task->state, __ATOMIC_RELAXED) == TASK_NEW)
@@ -135,7 +136,7 @@ task_start(struct task *task)
 		sched_ready(task, SCHED_NEW);
 	arch_irq_restore(flags);
 	if (!started) {
-		handle_leave(&task_heap_type, task);
+		handle_leave(&task_handle_type, task);
 		return EINVAL;
 	}
 	/* The call's reference is the running task's from now on; the reaper drops it. */
@@ -146,13 +147,13 @@ task_start(struct task *task)
 void
 task_get(struct task *task)
 {
-	heap_get(&task_heap_type, (struct object *)task);
+	heap_get(&task_handle_type, (struct object *)task);
 }
 
 void
 task_put(struct task *task)
 {
-	heap_put(&task_heap_type, (struct object *)task);
+	heap_put(&task_handle_type, (struct object *)task);
 }
 
 /* --- the end --- */
@@ -193,7 +194,7 @@ reaper_run(void)
 		struct task *task = list;
 		list = task->queue_next;
 		task_strip(task);
-		heap_drop(&task_heap_type, task);
+		heap_drop(&task_handle_type, task);
 	}
 }
 
@@ -284,18 +285,18 @@ task_current(void)
 u32
 task_id(struct task *task)
 {
-	handle_enter(&task_heap_type, task);
+	handle_enter(&task_handle_type, task);
 	u32 id = task->id;
-	handle_leave(&task_heap_type, task);
+	handle_leave(&task_handle_type, task);
 	return id;
 }
 
 enum task_end
 task_ended(struct task *task)
 {
-	handle_enter(&task_heap_type, task);
+	handle_enter(&task_handle_type, task);
 	u32 end = __atomic_load_n(&task->end, __ATOMIC_SEQ_CST);
-	handle_leave(&task_heap_type, task);
+	handle_leave(&task_handle_type, task);
 	return (enum task_end)end;
 }
 
@@ -305,29 +306,29 @@ task_join(struct task *task, u64 deadline_ns)
 	task_check_may_sleep();
 	if (task == task_self())
 		return EDEADLK;
-	handle_enter(&task_heap_type, task);
+	handle_enter(&task_handle_type, task);
 	err_t result = WAIT_UNTIL(&task->ended, __atomic_load_n(&task->end, __ATOMIC_SEQ_CST) != TASK_ALIVE, WAIT_INTERRUPTIBLE, deadline_ns);
-	handle_leave(&task_heap_type, task);
+	handle_leave(&task_handle_type, task);
 	return result;
 }
 
 err_t
 task_set_owner(struct task *task, struct object *owner)
 {
-	handle_enter(&task_heap_type, task);
+	handle_enter(&task_handle_type, task);
 	struct object *none = nullptr;
 	bool fresh = __atomic_load_n(&task->state, __ATOMIC_RELAXED) == TASK_NEW &&
 	             __atomic_compare_exchange_n(&task->owner, &none, owner, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-	handle_leave(&task_heap_type, task);
+	handle_leave(&task_handle_type, task);
 	return fresh ? OK : EINVAL;
 }
 
 struct object *
 task_owner(struct task *task)
 {
-	handle_enter(&task_heap_type, task);
+	handle_enter(&task_handle_type, task);
 	struct object *owner = __atomic_load_n(&task->owner, __ATOMIC_ACQUIRE);
-	handle_leave(&task_heap_type, task);
+	handle_leave(&task_handle_type, task);
 	return owner;
 }
 
@@ -342,12 +343,12 @@ task_sleep_until(u64 deadline_ns, bool interruptible)
 void
 task_interrupt(struct task *task)
 {
-	handle_enter(&task_heap_type, task);
+	handle_enter(&task_handle_type, task);
 	__atomic_store_n(&task->interrupted, 1, __ATOMIC_SEQ_CST);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!task_wake(task) && __atomic_load_n(&task->state, __ATOMIC_SEQ_CST) == (TASK_RUNNING | TASK_ON_CPU))
 		arch_ipi(__atomic_load_n(&task->last_cpu, __ATOMIC_RELAXED), IPI_RESCHEDULE);
-	handle_leave(&task_heap_type, task);
+	handle_leave(&task_handle_type, task);
 }
 
 void
@@ -365,21 +366,21 @@ task_interrupted(void)
 struct task_times
 task_times(struct task *task)
 {
-	handle_enter(&task_heap_type, task);
+	handle_enter(&task_handle_type, task);
 	if (!irq_context() && task == task_self())
 		sched_account(task);
 	struct task_times times = {
 		__atomic_load_n(&task->user_ns, __ATOMIC_RELAXED), __atomic_load_n(&task->kernel_ns, __ATOMIC_RELAXED),
 	};
-	handle_leave(&task_heap_type, task);
+	handle_leave(&task_handle_type, task);
 	return times;
 }
 
 u32
 task_cpu(struct task *task)
 {
-	handle_enter(&task_heap_type, task);
+	handle_enter(&task_handle_type, task);
 	u32 cpu = __atomic_load_n(&task->last_cpu, __ATOMIC_RELAXED);
-	handle_leave(&task_heap_type, task);
+	handle_leave(&task_handle_type, task);
 	return cpu;
 }

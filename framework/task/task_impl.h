@@ -74,7 +74,7 @@ struct task {
 	struct wait_queue ended;
 };
 
-extern const struct heap_type task_heap_type;
+extern const struct heap_type task_handle_type;
 
 /** Boot CPU: makes the running code its idle task. Once objects can be allocated. */
 void task_init(void);

@@ -39,7 +39,7 @@ work_create(work_fn *fn, struct object *arg, struct work **out)
 {
 	if (fn == nullptr)
 		misuse("work without a function");
-	struct work *work = (struct work *)heap_alloc(&work_heap_type);
+	struct work *work = (struct work *)heap_alloc(&work_handle_type);
 	if (work == nullptr)
 		return ENOMEM;
 	work->fn = fn;
@@ -75,12 +75,12 @@ queue_pop(struct work_queue *queue)
 bool
 work_queue(struct work *work)
 {
-	handle_enter(&work_heap_type, work);
+	handle_enter(&work_handle_type, work);
 	u32 old = __atomic_fetch_or(&work->state, WORK_QUEUED, __ATOMIC_SEQ_CST);
 	if ((old & WORK_QUEUED) != 0 || __atomic_load_n(&work->dead, __ATOMIC_RELAXED) != 0) {
 		if ((old & WORK_QUEUED) == 0)
 			__atomic_fetch_and(&work->state, ~(u32)WORK_QUEUED, __ATOMIC_SEQ_CST);
-		handle_leave(&work_heap_type, work);
+		handle_leave(&work_handle_type, work);
 		return false;
 	}
 	u64 flags = arch_irq_save();
@@ -108,7 +108,7 @@ work_run(struct work *work)
 	__atomic_store_n(&work->runner, nullptr, __ATOMIC_RELAXED);
 	__atomic_fetch_and(&work->state, ~(u32)WORK_RUNNING, __ATOMIC_SEQ_CST);
 	wake_all(&work->done);
-	heap_drop(&work_heap_type, work);
+	heap_drop(&work_handle_type, work);
 }
 
 void
@@ -128,22 +128,22 @@ err_t
 work_flush(struct work *work)
 {
 	task_check_may_sleep();
-	handle_enter(&work_heap_type, work);
+	handle_enter(&work_handle_type, work);
 	err_t result = EDEADLK;
 	if (__atomic_load_n(&work->runner, __ATOMIC_RELAXED) != task_self())
 		result = WAIT_UNTIL(&work->done, __atomic_load_n(&work->state, __ATOMIC_SEQ_CST) == 0, WAIT_PLAIN, TIME_NEVER);
-	handle_leave(&work_heap_type, work);
+	handle_leave(&work_handle_type, work);
 	return result;
 }
 
 void
 work_get(struct work *work)
 {
-	heap_get(&work_heap_type, (struct object *)work);
+	heap_get(&work_handle_type, (struct object *)work);
 }
 
 void
 work_put(struct work *work)
 {
-	heap_put(&work_heap_type, (struct object *)work);
+	heap_put(&work_handle_type, (struct object *)work);
 }

@@ -236,7 +236,7 @@ timer_of(struct timer_event *event)
 static bool
 timer_enter(struct timer_event *event)
 {
-	return heap_hold_live(&timer_heap_type, timer_of(event));
+	return heap_hold_live(&timer_handle_type, timer_of(event));
 }
 
 static void
@@ -254,7 +254,7 @@ timer_fire(struct timer_event *event)
 		log_warn("a timer's function trapped: it will not run again");
 	}
 	__atomic_store_n(&queues[this_cpu()->id].running, nullptr, __ATOMIC_RELEASE);
-	heap_drop(&timer_heap_type, timer);
+	heap_drop(&timer_handle_type, timer);
 }
 
 err_t
@@ -262,7 +262,7 @@ timer_create(timer_fn *fn, struct object *arg, struct timer **out)
 {
 	if (fn == nullptr)
 		misuse("timer without a function");
-	struct timer *timer = (struct timer *)heap_alloc(&timer_heap_type);
+	struct timer *timer = (struct timer *)heap_alloc(&timer_handle_type);
 	if (timer == nullptr)
 		return ENOMEM;
 	timer->fn = fn;
@@ -275,18 +275,18 @@ timer_create(timer_fn *fn, struct object *arg, struct timer **out)
 void
 timer_set(struct timer *timer, u64 deadline_ns)
 {
-	handle_enter(&timer_heap_type, timer);
+	handle_enter(&timer_handle_type, timer);
 	if (__atomic_load_n(&timer->dead, __ATOMIC_RELAXED) == 0)
 		timer_event_set(&timer->event, deadline_ns);
-	handle_leave(&timer_heap_type, timer);
+	handle_leave(&timer_handle_type, timer);
 }
 
 bool
 timer_cancel(struct timer *timer)
 {
-	handle_enter(&timer_heap_type, timer);
+	handle_enter(&timer_handle_type, timer);
 	bool was = timer_event_cancel(&timer->event);
-	handle_leave(&timer_heap_type, timer);
+	handle_leave(&timer_handle_type, timer);
 	return was;
 }
 
@@ -295,25 +295,25 @@ timer_cancel_sync(struct timer *timer)
 {
 	if (irq_context())
 		misuse("timer_cancel_sync in an interrupt handler");
-	handle_enter(&timer_heap_type, timer);
+	handle_enter(&timer_handle_type, timer);
 	bool was = timer_event_cancel(&timer->event);
 	for (u32 cpu = 0; cpu < cpu_count(); cpu++)
 		while (__atomic_load_n(&queues[cpu].running, __ATOMIC_SEQ_CST) == &timer->event)
 			arch_pause();
 	/* A function that set its timer anew has done so by now. */
 	was |= timer_event_cancel(&timer->event);
-	handle_leave(&timer_heap_type, timer);
+	handle_leave(&timer_handle_type, timer);
 	return was;
 }
 
 void
 timer_get(struct timer *timer)
 {
-	heap_get(&timer_heap_type, (struct object *)timer);
+	heap_get(&timer_handle_type, (struct object *)timer);
 }
 
 void
 timer_put(struct timer *timer)
 {
-	heap_put(&timer_heap_type, (struct object *)timer);
+	heap_put(&timer_handle_type, (struct object *)timer);
 }

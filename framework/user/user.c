@@ -14,16 +14,16 @@
 enum context_state : u32 { CONTEXT_RUNNING };   /* indices of user_context.state: 1 while claimed */
 
 struct fpu_block { alignas(64) u8 bytes[64]; };
-ARRAY_DECLARE(fpu_blocks, struct fpu_block);
-ARRAY_DEFINE(fpu_blocks, struct fpu_block);
+ARRAY_DECLARE(fpu_blocks_, struct fpu_block);   /* a name that no service can declare */
+ARRAY_DEFINE(fpu_blocks_, struct fpu_block);
 
 static struct user_context *user_loaded[CPU_MAX];   /* [self] of the CPU: whose FPU state its registers hold; null: nobody's */
 
-static struct fpu_blocks *
+static struct fpu_blocks_ *
 fpu_array(struct fpu_state *fpu)
 {
 	/* SAFETY: made from the array's items by user_context_create. */
-	return (struct fpu_blocks *)((u8 *)fpu - __builtin_offsetof(struct fpu_blocks, items));
+	return (struct fpu_blocks_ *)((u8 *)fpu - __builtin_offsetof(struct fpu_blocks_, items));
 }
 
 static void
@@ -31,7 +31,7 @@ context_release(struct object *object)
 {
 	struct user_context *context = (struct user_context *)object;
 	if (context->fpu != nullptr)
-		fpu_blocks_put(fpu_array(context->fpu));
+		fpu_blocks__put(fpu_array(context->fpu));
 	context->fpu = nullptr;
 }
 
@@ -40,12 +40,12 @@ HANDLE_DEFINE(user_context, context_release);
 err_t
 user_context_create(struct user_context **out)
 {
-	struct fpu_blocks *array = fpu_blocks_alloc((u32)((arch_fpu_size() + 63) / 64));
+	struct fpu_blocks_ *array = fpu_blocks__alloc((u32)((arch_fpu_size() + 63) / 64));
 	if (array == nullptr)
 		return ENOMEM;
-	struct user_context *context = (struct user_context *)heap_alloc(&user_context_heap_type);
+	struct user_context *context = (struct user_context *)heap_alloc(&user_context_handle_type);
 	if (context == nullptr) {
-		fpu_blocks_put(array);
+		fpu_blocks__put(array);
 		return ENOMEM;
 	}
 	/* SAFETY: items are 64-byte aligned, zeroed, and arch_fpu_size() long at least. */
@@ -59,13 +59,13 @@ user_context_create(struct user_context **out)
 void
 user_context_get(struct user_context *context)
 {
-	heap_get(&user_context_heap_type, (struct object *)context);
+	heap_get(&user_context_handle_type, (struct object *)context);
 }
 
 void
 user_context_put(struct user_context *context)
 {
-	heap_put(&user_context_heap_type, (struct object *)context);
+	heap_put(&user_context_handle_type, (struct object *)context);
 }
 
 /* --- claims --- */
@@ -75,11 +75,11 @@ static bool
 context_claim(struct user_context *context)
 {
 	u64 free = 0;
-	handle_enter(&user_context_heap_type, context);
+	handle_enter(&user_context_handle_type, context);
 	if (__atomic_load_n(&context->fpu, __ATOMIC_ACQUIRE) != nullptr &&
 	    __atomic_compare_exchange_n(&context->state[CONTEXT_RUNNING], &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return true;
-	handle_leave(&user_context_heap_type, context);
+	handle_leave(&user_context_handle_type, context);
 	return false;
 }
 
@@ -87,7 +87,7 @@ static void
 context_unclaim(struct user_context *context)
 {
 	__atomic_store_n(&context->state[CONTEXT_RUNNING], 0, __ATOMIC_RELEASE);
-	handle_leave(&user_context_heap_type, context);
+	handle_leave(&user_context_handle_type, context);
 }
 
 /* --- FPU registers --- */
@@ -138,10 +138,10 @@ task_adopt(struct task *self, struct user_context *context)
 	if (old != nullptr)
 		fpu_settle(old, false);
 	if (context != nullptr)
-		heap_hold(&user_context_heap_type, context);
+		heap_hold(&user_context_handle_type, context);
 	self->user = context;
 	if (old != nullptr)
-		heap_drop(&user_context_heap_type, old);
+		heap_drop(&user_context_handle_type, old);
 }
 
 void

@@ -16,6 +16,8 @@ struct task;
 /** n CPUs, each running a task of its own: id 1 and on. */
 void env_tasks_init(u32 n);
 struct task *env_task(u32 i);
+/** What cpu_count() says. 0 at first: nobody is seen running, so a mutex is not spun for, which would only count the turns. */
+extern u32 env_cpu_count;
 /** The clock; a model may move it. A sleep with a deadline that has passed is woken by `env_timer_thread`. */
 extern u64 env_clock;
 /** Body of a model's thread: once, at any moment, time passes `deadline` and the timeouts set before are run. */

@@ -14,14 +14,13 @@ table lies in section .ksyms, which the linker script puts behind .text, so no f
 A row's place is where the innermost code stands that is not an inline function of a public framework header
 (--skip): what a service's reader wants to see of an out-of-bounds `bytes_get` is the service's line.
 
-Format (little endian; framework/debug/symbols.c reads it; offsets count from the table's start, addresses from the first function):
-    u32 magic "KSY1", nfunctions, nblocks, nfiles, functions, blocks, files, rows, names, size, anchor, 0
-    functions: u32 address[n], u32 name[n]
-    blocks:    u32 address[n], u32 row[n]    every 64th row; there, at rows + row: file and line as varints
-    files:     u32 name[n]
-    rows:      a byte 0x80 | (advance - 1) << 4 | (line difference + 5), or
-               0, varint advance, varint zigzag line difference, or the same behind a 1, and then varint file
-    names:     NUL-terminated strings
+Format (little endian; framework/debug/symbols.c reads it; addresses count from the first row's, names from the table's start):
+    u32 magic "KSY2", nrows, anchor, 0
+    rows:   u32 address, name, file, u16 offset, line: the code from `address` on, up to the next row, belongs to the
+            function `name`, which begins `offset` bytes before, and to one source line. Names and files of 0: unknown.
+            A last row without a name stands behind the text. Bit 15 of line: code of the framework (or its tests), not
+            of a service.
+    names:  NUL-terminated strings
 `anchor` is the address of symbol_find(): its reader learns from it how far the image was moved.
 """
 import argparse
@@ -30,9 +29,11 @@ import struct
 import subprocess
 import sys
 
-MAGIC = 0x3159534B
-BLOCK_ROWS = 64
-HEADER = struct.Struct("<12I")
+MAGIC = 0x3259534B
+HEADER = struct.Struct("<4I")
+ROW = struct.Struct("<3I2H")
+IN_FRAMEWORK = 0x8000
+FRAMEWORK_FOLDERS = ("framework/", "tests/unit/", "/")
 
 
 def run(tool, *args, text=None):
@@ -95,72 +96,41 @@ def read_places(elf, addresses, functions, skip, strip):
     return rows
 
 
-def varint(n):
-    out = bytearray()
-    while n >= 0x80:
-        out.append(n & 0x7F | 0x80)
-        n >>= 7
-    out.append(n)
-    return bytes(out)
-
-
-def zigzag(n):
-    return n * 2 if n >= 0 else -n * 2 - 1
-
-
-def row(advance, difference, file):
-    if file is None and 1 <= advance <= 8 and -5 <= difference <= 10:
-        return bytes([0x80 | advance - 1 << 4 | difference + 5])
-    head = b"\1" if file is not None else b"\0"
-    return head + varint(advance) + varint(zigzag(difference)) + (varint(file) if file is not None else b"")
-
-
-def pack_rows(rows, base):
-    """Blocks of rows: [(address, offset)], bytes, [file]."""
-    files, blocks, out = {}, [], bytearray()
-    last_address = last_line = last_file = 0
-    for i, (address, file, line) in enumerate(rows):
-        number = files.setdefault(file, len(files))
-        if i % BLOCK_ROWS == 0:
-            blocks.append((address - base, len(out)))
-            out += varint(number) + varint(line)
-        else:
-            out += row(address - last_address, line - last_line, number if number != last_file else None)
-        last_address, last_line, last_file = address, line, number
-    return blocks, bytes(out), list(files)
+def merge_rows(functions, places):
+    """[(address, start, name, file, line)]: a row wherever a function or a source line begins."""
+    starts, rows = sorted(functions), []
+    at = dict((address, (file, line)) for address, file, line in places)
+    start = starts[0]
+    for address in sorted(set(starts) | set(at)):
+        if address in functions:
+            start = address
+        if address >= start:
+            rows.append((address, start, functions[start], *at.get(address, ("", 0))))
+    return rows
 
 
 def build(elf, skip, strip):
     functions, anchor = read_functions(elf)
     if anchor == 0:
         return b""
-    base, order = min(functions), sorted(functions)
+    base = min(functions)
     addresses = [a for a in read_addresses(elf) if 0 <= a - base < 1 << 32]
-    blocks, rows, files = pack_rows(read_places(elf, addresses, functions, skip, strip), base)
+    rows = merge_rows(functions, read_places(elf, addresses, functions, skip, strip))
 
-    names, offsets = bytearray(), {}
+    names_at = HEADER.size + len(rows) * ROW.size
+    names, offsets = bytearray(b"\0"), {"": 0}
 
     def name_of(text):
         if text not in offsets:
-            offsets[text] = len(names)
+            offsets[text] = names_at + len(names)
             names.extend(text.encode() + b"\0")
         return offsets[text]
 
-    u32s = lambda values: struct.pack(f"<{len(values)}I", *values)
-    at_functions = HEADER.size
-    at_blocks = at_functions + 8 * len(order)
-    at_files = at_blocks + 8 * len(blocks)
-    at_rows = at_files + 4 * len(files)
-    at_names = at_rows + len(rows)
-    parts = [
-        u32s([a - base for a in order]), u32s([name_of(functions[a]) for a in order]),
-        u32s([a for a, _ in blocks]), u32s([o for _, o in blocks]),
-        u32s([name_of(f) for f in files]), rows, bytes(names),
-    ]
-    body = b"".join(parts)
-    header = HEADER.pack(MAGIC, len(order), len(blocks), len(files), at_functions, at_blocks, at_files, at_rows, at_names,
-                         HEADER.size + len(body), (anchor - base) % (1 << 32), 0)
-    return header + body
+    body = bytearray(HEADER.pack(MAGIC, len(rows), (anchor - base) % (1 << 32), 0))
+    for address, start, name, file, line in rows:
+        mark = IN_FRAMEWORK if file.startswith(FRAMEWORK_FOLDERS) else 0
+        body += ROW.pack(address - base, name_of(name), name_of(file), min(address - start, 0xFFFF), min(line, 0x7FFF) | mark)
+    return bytes(body + names)
 
 
 def write_assembly(table, path):

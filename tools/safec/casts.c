@@ -60,17 +60,12 @@ conversion_fault(const struct unit *u, CXType from, CXType to, struct node *valu
 	return nullptr;
 }
 
-/** An implicit conversion is the framework's where both the value and its use are. */
+/**
+ * An argument of a framework macro's own call that may become `void *`: one that the macro wrote itself, or one whose
+ * parameter has the pointee checked (PLAIN, HEAP_TYPE).
+ */
 static bool
-is_frameworks_conversion(const struct unit *u, struct node *n)
-{
-	const struct node *user = user_of(n);
-	return user != nullptr && trusted(u, user) && trusted(u, bare(n));
-}
-
-/** The argument of a framework macro's call that checks the pointee itself: PLAIN, HEAP_TYPE. */
-static bool
-is_marked_argument(const struct unit *u, const struct node *n)
+is_untyped_argument(const struct unit *u, const struct node *n)
 {
 	const struct node *call = n->parent;
 	while (call != nullptr && is_wrapper(call)) {
@@ -82,7 +77,8 @@ is_marked_argument(const struct unit *u, const struct node *n)
 	for (unsigned i = 1; i < call->kids.n; i++)
 		if (call->kids.at[i] == n) {
 			CXCursor parameter = call_parameter(call, i - 1);
-			return has_mark(parameter, "cadre:plain") || has_mark(parameter, "cadre:heap_type");
+			return trusted(u, bare(call->kids.at[i])) || has_mark(parameter, "cadre:plain") ||
+			       has_mark(parameter, "cadre:heap_type");
 		}
 	return false;
 }
@@ -94,13 +90,24 @@ keeps_const(CXType from, CXType to)
 	       clang_isConstQualifiedType(clang_getCanonicalType(pointee(to)));
 }
 
+/** What is only compared for equality may differ in const. */
+static bool
+is_compared(const struct node *n, CXType from)
+{
+	const struct node *user = user_of(n);
+	return user != nullptr && (is_operator(user, CXBinaryOperator_EQ) || is_operator(user, CXBinaryOperator_NE)) &&
+	       is_pointer(from) && is_pointer(n->type) &&
+	       clang_equalTypes(canonical(pointee(from)), canonical(pointee(n->type)));
+}
+
+/** Nobody's token makes an implicit conversion, so nobody's is trusted: one macro's value may be another's argument. */
 static void
 check_implicit(struct unit *u, struct node *n)
 {
 	CXType from = n->kids.at[0]->type;
-	if (same_type(from, n->type) || is_frameworks_conversion(u, n))
+	if (same_type(from, n->type) || is_compared(n, from))
 		return;
-	if (is_void_pointer(n->type) && is_pointer(from) && keeps_const(from, n->type) && is_marked_argument(u, n))
+	if (is_void_pointer(n->type) && is_pointer(from) && keeps_const(from, n->type) && is_untyped_argument(u, n))
 		return;
 	const char *fault = conversion_fault(u, from, n->type, n->kids.at[0]);
 	if (fault != nullptr)

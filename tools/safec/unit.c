@@ -4,6 +4,7 @@
 
 #include "rules.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void (*const node_rules[])(struct unit *, struct node *) = {
@@ -31,21 +32,29 @@ parse(const char *path, const arguments_t *arguments, struct CXUnsavedFile *text
 	return tu;
 }
 
-/** Reports the parser's errors. `tokens` is null for the unit as written, else it translates places. */
+/** Where the parser's message points. `tokens` is null for the unit as written, else it translates places. */
+static struct place
+place_of(CXDiagnostic d, const char *unit, const struct tokens *tokens)
+{
+	CXFile file;
+	unsigned line, column, offset;
+	clang_getSpellingLocation(clang_getDiagnosticLocation(d), &file, &line, &column, &offset);
+	if (file == nullptr)
+		return (struct place){ unit, 1, 1 };
+	if (tokens != nullptr)
+		return token_place(tokens, token_at(tokens, offset));
+	return (struct place){ clang_getCString(clang_getFileName(file)), line, column };
+}
+
 static unsigned
-report_errors(CXTranslationUnit tu, const struct tokens *tokens)
+report_errors(const struct unit *u, CXTranslationUnit tu, const struct tokens *tokens)
 {
 	unsigned errors = 0;
 	for (unsigned i = 0; i < clang_getNumDiagnostics(tu); i++) {
 		CXDiagnostic d = clang_getDiagnostic(tu, i);
-		CXFile file;
-		unsigned line, column, offset;
 		if (clang_getDiagnosticSeverity(d) < CXDiagnostic_Error)
 			continue;
-		clang_getSpellingLocation(clang_getDiagnosticLocation(d), &file, &line, &column, &offset);
-		const char *name = file != nullptr ? clang_getCString(clang_getFileName(file)) : "<command line>";
-		struct place at = tokens != nullptr ? token_place(tokens, token_at(tokens, offset)) : (struct place){ name, line, column };
-		report(SC_PARSE, at, "%s", clang_getCString(clang_getDiagnosticSpelling(d)));
+		report(SC_PARSE, place_of(d, u->path, tokens), "%s", clang_getCString(clang_getDiagnosticSpelling(d)));
 		errors++;
 	}
 	return errors;
@@ -157,21 +166,22 @@ parse_flat(struct unit *u)
 	vec_push(&arguments, "-undef");
 	struct CXUnsavedFile text = { "safec-flat.c", u->tokens.flat.at, u->tokens.flat.n - 1 };
 	u->flat = parse("safec-flat.c", &arguments, &text);
-	return u->flat != nullptr && report_errors(u->flat, &u->tokens) == 0;
+	return u->flat != nullptr && report_errors(u, u->flat, &u->tokens) == 0;
 }
 
 void
 unit_check(struct unit *u, const char *path, const char *framework, int nflags, char **flags)
 {
 	u->path = path;
-	if (access(path, R_OK) != 0 || !files_init(framework, path))
+	struct stat st;
+	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || access(path, R_OK) != 0 || !files_init(framework, path))
 		fail("cannot read %s", path);
 	flags_read(&u->flags, nflags, flags);
 	if (files_framework() != nullptr)
 		vec_push(&u->flags.parse, textf("-I%s", files_framework()));
 	if (!parse_source(u))
 		return;
-	unsigned errors = report_errors(u->source, nullptr);
+	unsigned errors = report_errors(u, u->source, nullptr);
 	if (!check_files(u) || !tokens_read(&u->tokens, path, &u->flags, errors > 0))
 		return;
 	rule_words(u);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Kernel threads as fibres, with what the sanitizers want to be told of them.
 #include <hosted.h>
+#include <user/user_impl.h>
 
 /* The context that this thread left last: whose stack bounds ASan tells on arrival. */
 static _Thread_local struct arch_context *left;
@@ -107,6 +108,7 @@ void
 arch_task_switched(void *stack_top)
 {
 	(void)stack_top;
+	user_fpu_unload();
 }
 
 [[noreturn]] void hosted_recover(struct arch_recovery *place);

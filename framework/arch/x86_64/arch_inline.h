@@ -63,18 +63,8 @@ arch_irq_save(void)
 	return flags;
 }
 
-static inline void
-arch_irq_enable(void)
-{
-	asm volatile("sti" : : : "memory");
-}
-
-static inline void
-arch_irq_disable(void)
-{
-	asm volatile("cli" : : : "memory");
-}
-
+static inline void arch_irq_enable(void) { asm volatile("sti" : : : "memory"); }
+static inline void arch_irq_disable(void) { asm volatile("cli" : : : "memory"); }
 static inline void
 arch_irq_restore(u64 flags)
 {
@@ -91,12 +81,7 @@ arch_irq_enabled(void)
 	return (flags & X86_RFLAGS_IF) != 0;
 }
 
-static inline void
-arch_pause(void)
-{
-	asm volatile("pause" : : : "memory");
-}
-
+static inline void arch_pause(void) { asm volatile("pause" : : : "memory"); }
 static inline void *
 phys_to_virt(u64 pa)
 {
@@ -142,35 +127,11 @@ arch_pte_user(u64 pa, u32 vm_prot, bool uncached)
 	return pte | PTE_P | PTE_U | ((vm_prot & 2) != 0 ? PTE_W : 0) | ((vm_prot & 4) != 0 ? 0 : PTE_NX);
 }
 
-static inline u64
-arch_pte_table(u64 pa)
-{
-	return (pa & PTE_ADDRESS) | PTE_P | PTE_W | PTE_U | PTE_A;
-}
-
-static inline bool
-arch_pte_present(u64 pte)
-{
-	return (pte & (PTE_P | PTE_NONE)) != 0;
-}
-
-static inline bool
-arch_pte_accessed(u64 pte)
-{
-	return (pte & PTE_A) != 0;
-}
-
-static inline bool
-arch_pte_dirty(u64 pte)
-{
-	return (pte & PTE_D) != 0;
-}
-
-static inline u64
-arch_pte_pa(u64 pte)
-{
-	return pte & PTE_ADDRESS;
-}
+static inline u64 arch_pte_table(u64 pa) { return (pa & PTE_ADDRESS) | PTE_P | PTE_W | PTE_U | PTE_A; }
+static inline bool arch_pte_present(u64 pte) { return (pte & (PTE_P | PTE_NONE)) != 0; }
+static inline bool arch_pte_accessed(u64 pte) { return (pte & PTE_A) != 0; }
+static inline bool arch_pte_dirty(u64 pte) { return (pte & PTE_D) != 0; }
+static inline u64 arch_pte_pa(u64 pte) { return pte & PTE_ADDRESS; }
 
 /** enum vm_prot bits of a present leaf. */
 static inline u32
@@ -181,14 +142,5 @@ arch_pte_prot(u64 pte)
 	return 1 | ((pte & PTE_W) != 0 ? 2 : 0) | ((pte & PTE_NX) != 0 ? 0 : 4);
 }
 
-static inline u64
-arch_pte_mark(u64 mark48)
-{
-	return mark48 == 0 ? 0 : mark48 << 12 | PTE_MARK;
-}
-
-static inline u64
-arch_pte_mark_of(u64 pte)
-{
-	return (pte & (PTE_P | PTE_NONE | PTE_MARK)) == PTE_MARK ? pte >> 12 & 0xffffffffffff : 0;
-}
+static inline u64 arch_pte_mark(u64 mark48) { return mark48 == 0 ? 0 : mark48 << 12 | PTE_MARK; }
+static inline u64 arch_pte_mark_of(u64 pte) { return (pte & (PTE_P | PTE_NONE | PTE_MARK)) == PTE_MARK ? pte >> 12 & 0xffffffffffff : 0; }

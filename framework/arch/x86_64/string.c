@@ -30,12 +30,8 @@ copy_up(u8 *to, const u8 *from, size_t len)
 	for (size_t n = bytes_to_boundary((u64)to, (u64)from, len); n != 0; n--, left--)
 		*to++ = *from++;
 	for (; left >= BLOCK; left -= BLOCK, to += BLOCK, from += BLOCK) {
-		const word_t *f = (const word_t *)from;
-		word_t *t = (word_t *)to;
-		u64 a = f[0], b = f[1], c = f[2], d = f[3];
-		t[0] = a, t[1] = b, t[2] = c, t[3] = d;
-		a = f[4], b = f[5], c = f[6], d = f[7];
-		t[4] = a, t[5] = b, t[6] = c, t[7] = d;
+		for (u32 i = 0; i < BLOCK / WORD; i++)
+			((word_t *)to)[i] = ((const word_t *)from)[i];
 	}
 	for (; left >= WORD; left -= WORD, to += WORD, from += WORD)
 		*(word_t *)to = *(const word_t *)from;
@@ -83,9 +79,8 @@ memset(void *dst, int value, size_t len)
 	for (size_t n = bytes_to_boundary((u64)to, (u64)to, len); n != 0; n--, left--)
 		*to++ = (u8)value;
 	for (; left >= BLOCK; left -= BLOCK, to += BLOCK) {
-		word_t *t = (word_t *)to;
-		t[0] = word, t[1] = word, t[2] = word, t[3] = word;
-		t[4] = word, t[5] = word, t[6] = word, t[7] = word;
+		for (u32 i = 0; i < BLOCK / WORD; i++)
+			((word_t *)to)[i] = word;
 	}
 	for (; left >= WORD; left -= WORD, to += WORD)
 		*(word_t *)to = word;

@@ -7,7 +7,7 @@
  * | #UD of a check the compiler made (`ud1` with its kind, kCFI's `ud2`), #DE | service trap |
  * | #PF at an address in the table of fixups (copy.S) | goes on at the fixup; user addresses only, but for x86_safe_read |
  * | #PF below USER_END, in the last page (a null function pointer's type), in a heap window, in a stack's guard | service trap |
- * | #DF with a stack's guard in CR2: the frame of a #PF there had no room | service trap, on the IST stack |
+ * | #DF with a stack's guard in CR2: the frame of a #PF there had no room | service trap, on the IST stack; panic inside a section of the framework |
  * | anything else | panic with registers |
  *
  * A service trap under a raw lock is the framework's own failure and fatal: debug/contain.c.
@@ -16,6 +16,7 @@
 #include <copy.h>
 #include <debug/debug.h>
 #include <mm/mm.h>
+#include <task/task_impl.h>
 #include <trap.h>
 #include <x86.h>
 
@@ -164,6 +165,16 @@ x86_trap(struct x86_frame *frame)
 		exception(frame);
 }
 
+/** Whether a stack ran out inside a section of the framework's that has interrupts off: that cannot be abandoned half way. */
+static bool
+section_cut(const struct x86_frame *frame)
+{
+	const struct cpu *cpu = this_cpu();
+	const struct task *task = cpu->current;
+	bool service_may = (frame->rflags & X86_RFLAGS_IF) != 0 || cpu->irq_depth != 0 || task == nullptr || task->nirq != 0;
+	return !service_may && (task->contain == nullptr || task->contain->irqs_on);
+}
+
 void
 x86_trap_ist(struct x86_frame *frame)
 {
@@ -171,7 +182,8 @@ x86_trap_ist(struct x86_frame *frame)
 	if (frame->vector == EXCEPTION_NMI && __atomic_load_n(&x86_stop_all, __ATOMIC_ACQUIRE))
 		arch_stop();
 	u64 address = frame->vector == EXCEPTION_DOUBLE ? cr2_read() : 0;
-	trap_report(frame, address != 0 && stack_guard_hit(address) ? "kernel stack overflow" : nullptr, address);
+	bool overflow = address != 0 && stack_guard_hit(address) && !section_cut(frame);
+	trap_report(frame, overflow ? "kernel stack overflow" : nullptr, address);
 }
 
 /* --- back traces --- */

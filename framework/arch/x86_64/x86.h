@@ -73,47 +73,22 @@ msr_write(u32 msr, u64 value)
 	asm volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
 }
 
-static inline u8
-port_in8(u16 port)
-{
-	u8 value;
-	asm volatile("inb %w1, %0" : "=a"(value) : "Nd"(port) : "memory");
-	return value;
-}
-
-static inline u16
-port_in16(u16 port)
-{
-	u16 value;
-	asm volatile("inw %w1, %0" : "=a"(value) : "Nd"(port) : "memory");
-	return value;
-}
-
-static inline u32
-port_in32(u16 port)
-{
-	u32 value;
-	asm volatile("inl %w1, %0" : "=a"(value) : "Nd"(port) : "memory");
-	return value;
-}
-
-static inline void
-port_out8(u16 port, u8 value)
-{
-	asm volatile("outb %0, %w1" : : "a"(value), "Nd"(port) : "memory");
-}
-
-static inline void
-port_out16(u16 port, u16 value)
-{
-	asm volatile("outw %0, %w1" : : "a"(value), "Nd"(port) : "memory");
-}
-
-static inline void
-port_out32(u16 port, u32 value)
-{
-	asm volatile("outl %0, %w1" : : "a"(value), "Nd"(port) : "memory");
-}
+/* u8 port_in8(u16 port), void port_out8(u16 port, u8 value), and so for 16 and 32 bits. */
+#define PORT_ACCESS(bits, suffix)                                                                                      \
+	static inline u##bits port_in##bits(u16 port)                                                                  \
+	{                                                                                                              \
+		u##bits value;                                                                                         \
+		asm volatile("in" suffix " %w1, %0" : "=a"(value) : "Nd"(port) : "memory");                            \
+		return value;                                                                                          \
+	}                                                                                                              \
+	static inline void port_out##bits(u16 port, u##bits value)                                                     \
+	{                                                                                                              \
+		asm volatile("out" suffix " %0, %w1" : : "a"(value), "Nd"(port) : "memory");                           \
+	}                                                                                                              \
+	static_assert(true)
+PORT_ACCESS(8, "b");
+PORT_ACCESS(16, "w");
+PORT_ACCESS(32, "l");
 
 /** Memory-mapped registers of the framework's own devices: one access of exactly this width. */
 static inline u32

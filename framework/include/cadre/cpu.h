@@ -34,7 +34,7 @@ void cpu_reschedule(u32 cpu);
  */
 #define CPU_LOCAL_DEFINE(T, name)                                                                                      \
 	static_assert(sizeof(struct T) + 0 * sizeof(heap_check_type_((struct T *)nullptr)) <= 4 * PAGE_SIZE);          \
-	static struct T name##_cpu_local_ __attribute__((section("cpu_local"), aligned(64), used))
+	PRIVATE static struct T name##_cpu_local_ __attribute__((section("cpu_local"), aligned(64), used))
 PRIVATE void *cpu_local_here_(void *scoped image);
 PRIVATE void *cpu_local_of_(void *scoped image, u32 cpu);
 PRIVATE static inline void cpu_local_scope_end_(const u8 *unused) { (void)unused; preempt_enable(); }

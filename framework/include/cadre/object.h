@@ -78,7 +78,7 @@ PRIVATE void *heap_check_type_(HEAP_TYPE void *p); /* never called: carries the 
 	OBJECT_DEFINE_RELEASE_(T, T##_release_object_)
 
 #define OBJECT_DEFINE_RELEASE_(T, release_fn)                                                                          \
-	static u32 T##_heap_ids_[1];                                                                                   \
+	PRIVATE static u32 T##_heap_ids_[1];                                                                           \
 	HEAP_TYPE_ENTRY_ const struct heap_type T##_heap_type = {                                                      \
 		.name = #T,                                                                                            \
 		.size = sizeof(struct T) + 0 * sizeof(heap_check_type_((struct T *)nullptr)),                          \
@@ -115,7 +115,7 @@ enum : u32 { HEAP_SIZE_CLASSES = 97 };
 
 #define ARRAY_DEFINE(array, T)                                                                                         \
 	static_assert(__builtin_types_compatible_p(T, typeof(((struct array *)nullptr)->items[0])), "not the declared element type"); \
-	static u32 array##_heap_ids_[HEAP_SIZE_CLASSES];                                                               \
+	PRIVATE static u32 array##_heap_ids_[HEAP_SIZE_CLASSES];                                                               \
 	HEAP_TYPE_ENTRY_ const struct heap_type array##_heap_type = {                                                  \
 		.name = #array,                                                                                        \
 		.size = sizeof(struct array) + 0 * sizeof(heap_check_type_((T *)nullptr)),                             \

@@ -2,12 +2,12 @@
 /**
  * Spin locks. Any bit pattern is a valid lock, so none is ever "corrupt": a lock in reused memory can at worst block.
  *
- * `spin_lock` is for tasks: holding it disables preemption, and taking it in an interrupt handler traps. `irq_spin_lock` is for data
- * shared with interrupt handlers and timers: holding it disables interrupts as well. One lock has one kind, so
- * the classic deadlock (a handler interrupts the holder) cannot be written.
+ * `spin_lock` is for tasks: holding it disables preemption. Taking it with interrupts off (in an interrupt handler, or inside an irq_spin_lock)
+ * traps. `irq_spin_lock` is for data shared with interrupt handlers and timers: holding it disables interrupts as well. One lock has one
+ * kind and the two kinds nest one way, so the classic deadlock (a handler interrupts the holder) cannot be written.
  *
- * Taking a lock twice, releasing one that this task does not hold, returning to user mode or sleeping with one held: all
- * trap. Locks held by a service that traps are released and marked poisoned.
+ * Taking a lock twice, releasing one that this task does not hold, returning to user mode or sleeping with one held, holding
+ * more than 16 locks of all kinds at once (8 more in a handler): all trap. Locks held by a service that traps are released and marked poisoned.
  */
 #pragma once
 

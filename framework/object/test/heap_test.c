@@ -42,7 +42,7 @@ OBJECT_DEFINE(aligned);
 OBJECT_DEFINE(empty);
 
 struct token { u64 word; };
-PRIVATE extern const struct heap_type token_heap_type;
+PRIVATE extern const struct heap_type token_handle_type;
 static u32 token_released;
 static void
 token_release(struct object *object)
@@ -134,9 +134,21 @@ TEST(type_aligned_to_more_than_a_page_traps)
 	EXPECT_TRAP(broad_alloc());
 }
 
+/** Takes an object that its release function has lost back into use, and frees it. */
+static void
+apple_recover(struct apple *apple)
+{
+	struct slot slot;
+	EXPECT(slot_find(&apple_heap_type, apple, &slot));
+	EXPECT_EQ(ref_load(&slot.header->word), ref_word(SLOT_CLAIMED, 0, 0));
+	apple->weight = 0;
+	__atomic_store_n(&slot.header->word, ref_word(SLOT_LIVE, 1, 0), __ATOMIC_RELEASE);
+	apple_put(apple);
+}
+
 TEST(release_function_that_traps_loses_its_object_only)
 {
-	struct apple *apple = apple_alloc(), *other = apple_alloc();
+	struct apple *apple = apple_alloc(), *other = apple_alloc(), *first = apple;
 	apple->weight = RELEASE_TRAPS;
 	released = 0;
 	EXPECT_TRAP(apple_put(apple));
@@ -147,6 +159,8 @@ TEST(release_function_that_traps_loses_its_object_only)
 	for (u32 i = 0; i < 1000 && __atomic_load_n(&released, __ATOMIC_RELAXED) < 1; i++)
 		rcu_synchronize();
 	EXPECT_EQ(released, 1);
+	apple_recover(first);
+	apple_recover(apple);
 }
 
 TEST(downcast_accepts_only_live_objects_of_the_type)
@@ -189,22 +203,22 @@ TEST(saturated_object_is_never_freed)
 
 TEST(framework_reference_keeps_an_object_that_services_put_too_often)
 {
-	struct token *token = (struct token *)heap_alloc(&token_heap_type);
+	struct token *token = (struct token *)heap_alloc(&token_handle_type);
 	token_released = 0;
-	heap_hold(&token_heap_type, token);
-	heap_put(&token_heap_type, (struct object *)token);
-	EXPECT_TRAP(heap_put(&token_heap_type, (struct object *)token));
-	EXPECT(heap_hold_live(&token_heap_type, token));
-	handle_enter(&token_heap_type, token);
-	handle_leave(&token_heap_type, token);
-	heap_drop(&token_heap_type, token);
+	heap_hold(&token_handle_type, token);
+	heap_put(&token_handle_type, (struct object *)token);
+	EXPECT_TRAP(heap_put(&token_handle_type, (struct object *)token));
+	EXPECT(heap_hold_live(&token_handle_type, token));
+	handle_enter(&token_handle_type, token);
+	handle_leave(&token_handle_type, token);
+	heap_drop(&token_handle_type, token);
 	EXPECT_EQ(token_released, 0);
-	heap_drop(&token_heap_type, token);
+	heap_drop(&token_handle_type, token);
 	EXPECT_EQ(token_released, 1);
-	EXPECT(!heap_hold_live(&token_heap_type, token));
-	EXPECT_TRAP(handle_enter(&token_heap_type, token));
-	EXPECT_TRAP(handle_enter(&token_heap_type, nullptr));
-	EXPECT_TRAP(handle_enter(&token_heap_type, &token_released));
+	EXPECT(!heap_hold_live(&token_handle_type, token));
+	EXPECT_TRAP(handle_enter(&token_handle_type, token));
+	EXPECT_TRAP(handle_enter(&token_handle_type, nullptr));
+	EXPECT_TRAP(handle_enter(&token_handle_type, &token_released));
 }
 
 TEST(rcu_put_frees_after_the_readers)

@@ -10,6 +10,7 @@ static struct spin_lock spin;
 static struct irq_spin_lock irq_spin;
 static struct mutex mutex;
 static struct rw_lock rw;
+static struct spin_lock many[TASK_LOCKS_MAX + 1];
 static u64 shared, mirror;   /* equal whenever the lock is free */
 static u32 readers_seen;     /* [atomic] */
 
@@ -96,7 +97,6 @@ two_readers(void) NO_THREAD_SAFETY("a test of the orders")
 	struct task *writer = start(waiting_writer, nullptr);
 	nap(5 * NS_PER_MS);
 	EXPECT_EQ(stage, 1);
-	EXPECT(!rw_write_try_acquire(&(struct rw_lock){ .word = 1 }));
 	struct task *reader = start(second_reader, nullptr);   /* held off by the writer that waits */
 	nap(5 * NS_PER_MS);
 	stage = 0;
@@ -133,6 +133,7 @@ twice(void) NO_THREAD_SAFETY("misuse")
 	EXPECT_TRAP(mutex_acquire(&mutex); mutex_acquire(&mutex));
 	EXPECT_TRAP(rw_read_acquire(&rw); rw_read_acquire(&rw));
 	EXPECT_TRAP(rw_write_acquire(&rw); rw_read_acquire(&rw));
+	EXPECT_TRAP(irq_spin_acquire(&irq_spin); spin_acquire(&many[0]));
 }
 TEST(lock_taken_twice_traps_and_is_free_again)
 {
@@ -174,7 +175,6 @@ TEST(lock_released_by_who_does_not_hold_it_traps)
 	EXPECT_EQ(rw.word, 0);
 }
 
-static struct spin_lock many[TASK_LOCKS_MAX + 1];
 static void
 take_many(void) NO_THREAD_SAFETY("misuse")
 {
@@ -207,8 +207,8 @@ hold_and_trap(struct object *arg) NO_THREAD_SAFETY("on purpose")
 	rw_write_acquire(&rw);
 	__atomic_store_n(&stage, 1, __ATOMIC_SEQ_CST);
 	nap(5 * NS_PER_MS);
-	irq_spin_acquire(&irq_spin);
 	spin_acquire(&spin);
+	irq_spin_acquire(&irq_spin);
 	misuse("on purpose");
 }
 static void wait_for_mutex(struct object *arg) { (void)arg; MUTEX_SCOPE(&mutex); EXPECT(mutex_poisoned(&mutex)); }
@@ -234,9 +234,13 @@ tries(void) NO_THREAD_SAFETY("a test of trying")
 	EXPECT(spin_try_acquire(&spin) && spin_held(&spin));
 	EXPECT(!mutex_held(&mutex) && mutex_try_acquire(&mutex) && mutex_held(&mutex));
 	EXPECT(rw_read_try_acquire(&rw));
-	EXPECT(!spin_try_acquire(&(struct spin_lock){ .next = 1 }));
-	EXPECT(!mutex_try_acquire(&(struct mutex){ .word = 99 }));
-	EXPECT(!rw_read_try_acquire(&(struct rw_lock){ .word = 1u << 31 }));
+	static struct spin_lock taken_spin = { .next = 1 };
+	static struct mutex taken_mutex = { .word = 99 };
+	static struct rw_lock written = { .word = 1u << 31 }, read = { .word = 1 };
+	EXPECT(!spin_try_acquire(&taken_spin));
+	EXPECT(!mutex_try_acquire(&taken_mutex));
+	EXPECT(!rw_read_try_acquire(&written));
+	EXPECT(!rw_write_try_acquire(&read));
 	rw_read_release(&rw);
 	EXPECT(rw_write_try_acquire(&rw));
 	rw_write_release(&rw);
@@ -244,6 +248,14 @@ tries(void) NO_THREAD_SAFETY("a test of trying")
 	spin_release(&spin);
 	EXPECT_EQ(this_cpu()->preempt_off, 0);
 }
+static void
+on_the_stack(void) NO_THREAD_SAFETY("misuse")
+{
+	struct mutex local = {};
+	EXPECT_TRAP(mutex_acquire(&local));
+	EXPECT_TRAP((void)rw_read_try_acquire(&(struct rw_lock){}));
+}
+TEST(lock_on_a_stack_traps) { on_the_stack(); }
 TEST(trying_never_waits) { reset(); tries(); }
 
 static void
