@@ -27,6 +27,8 @@ ifeq ($(TARGET),x86_64)
 MACHINE  := --target=x86_64-unknown-linux-gnu -mcmodel=kernel -fno-pic -fno-asynchronous-unwind-tables -mno-red-zone -mgeneral-regs-only \
             -fsanitize=kcfi -ffunction-sections
 ARCHDIR  := framework/arch/x86_64
+# Each service function checks the stack's limit first (stack_limit.S).
+FENTRY   := -pg -mfentry
 else
 HOSTED   := hosted
 MACHINE  := -fno-pic -fno-pie -fno-builtin
@@ -43,7 +45,7 @@ INCLUDE    := -I$(CURDIR)/framework/include
 FRAMEWORK  := $(COMMON) $(MACHINE) $(INCLUDE) -Iframework -I$(ARCHDIR) -Itests/unit -Itests
 # A service: every option of the language, the stack frame bounded, signed overflow a trap.
 SAFE       := $(COMMON) $(MACHINE) -fsanitize=signed-integer-overflow \
-              -fsanitize-trap=signed-integer-overflow -fstack-clash-protection -Wframe-larger-than=2048 \
+              -fsanitize-trap=signed-integer-overflow $(FENTRY) -fstack-clash-protection -Wframe-larger-than=2048 \
               -Werror=frame-larger-than -Werror=return-type $(INCLUDE)
 
 # --- sources -------------------------------------------------------------------------------------

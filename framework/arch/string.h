@@ -13,5 +13,5 @@ void *memmove(void *dst, const void *src, size_t len);
 void *memset(void *dst, int value, size_t len);
 int memcmp(const void *a, const void *b, size_t len);
 /** A page at `page`, page aligned, becomes zero. */
-void page_zero(void *page);
-void page_copy(void *dst, const void *src);
+static inline void page_zero(void *page) { memset(page, 0, PAGE_SIZE); }
+static inline void page_copy(void *dst, const void *src) { memcpy(dst, src, PAGE_SIZE); }

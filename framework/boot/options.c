@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-/** The command line, its options, and the initrd, as services see them. */
+/** What services see of the machine's start and end: the command line, its options, the initrd, power. */
 #include <arch/string.h>
 #include <boot/boot.h>
 #include <cadre/boot.h>
@@ -126,4 +126,16 @@ boot_initrd_free(void)
 		return;
 	__atomic_fetch_or(&initrd_users, INITRD_FREED, __ATOMIC_ACQ_REL);
 	initrd_unpin();
+}
+
+void
+power_off(u8 status)
+{
+	arch_power_off(status);
+}
+
+void
+power_restart(void)
+{
+	arch_restart();
 }

@@ -42,28 +42,23 @@ ranges_add(struct ranges *list, u64 start, u64 end)
 	return true;
 }
 
+/** Sorts, drops what is empty, and joins what touches or overlaps. */
 static void
-ranges_sort(struct ranges *list)
+ranges_tidy(struct ranges *list)
 {
+	u32 n = 0;
+
 	for (u32 i = 1; i < list->n; i++)
 		for (u32 k = i; k > 0 && list->items[k].start < list->items[k - 1].start; k--) {
 			struct boot_range later = list->items[k - 1];
 			list->items[k - 1] = list->items[k];
 			list->items[k] = later;
 		}
-}
-
-/** Joins ranges that touch or overlap; the list is sorted. */
-static void
-ranges_merge(struct ranges *list)
-{
-	u32 n = 0;
-	for (u32 i = 0; i < list->n; i++) {
+	for (u32 i = 0; i < list->n; i++)
 		if (n > 0 && list->items[i].start <= list->items[n - 1].end)
 			list->items[n - 1].end = MAX(list->items[n - 1].end, list->items[i].end);
-		else
+		else if (list->items[i].start < list->items[i].end)
 			list->items[n++] = list->items[i];
-	}
 	list->n = n;
 }
 
@@ -71,8 +66,7 @@ ranges_merge(struct ranges *list)
 static void
 ranges_remove(struct ranges *list, u64 start, u64 end)
 {
-	u32 n = list->n;
-	for (u32 i = 0; i < n; i++) {
+	for (u32 i = 0, n = list->n; i < n; i++) {
 		struct boot_range *range = &list->items[i];
 		if (start >= range->end || end <= range->start)
 			continue;
@@ -83,12 +77,7 @@ ranges_remove(struct ranges *list, u64 start, u64 end)
 		else
 			range->start = MIN(end, range->end);
 	}
-	u32 kept = 0;
-	for (u32 i = 0; i < list->n; i++)
-		if (list->items[i].start < list->items[i].end)
-			list->items[kept++] = list->items[i];
-	list->n = kept;
-	ranges_sort(list);
+	ranges_tidy(list);
 }
 
 /** Whether [start, end) lies in one range. */
@@ -109,24 +98,19 @@ memmap_read(struct phys_view memory, const struct pvh_start *start, u64 ram_limi
 	struct pvh_entry entry;
 	if (start->version == 0 || range_exceeds(start->memmap, n * sizeof(entry), memory.size))
 		return false;
-	for (u32 i = 0; i < n; i++) {
-		if (!view_read(memory, start->memmap + i * sizeof(entry), &entry, sizeof(entry)))
-			return false;
-		if (entry.type != PVH_RAM || entry.start >= ram_limit)
-			continue;
-		u64 end = entry.start + MIN(entry.size, ram_limit - entry.start);
-		if (!ranges_add(ram, align_up(entry.start, PAGE_SIZE), align_down(end, PAGE_SIZE)))
-			break;
-	}
-	ranges_sort(ram);
-	ranges_merge(ram);
-	for (u32 i = 0; i < n; i++) {
-		if (!view_read(memory, start->memmap + i * sizeof(entry), &entry, sizeof(entry)))
-			return false;
-		if (entry.type == PVH_RAM || entry.start >= ram_limit || entry.size == 0)
-			continue;
-		u64 end = entry.start + MIN(entry.size, ram_limit - entry.start);
-		ranges_remove(ram, align_down(entry.start, PAGE_SIZE), align_up(end, PAGE_SIZE));
+	for (u32 pass = 0; pass < 2; pass++) {
+		for (u32 i = 0; i < n; i++) {
+			if (!view_read(memory, start->memmap + i * sizeof(entry), &entry, sizeof(entry)))
+				return false;
+			if ((entry.type == PVH_RAM) != (pass == 0) || entry.start >= ram_limit || entry.size == 0)
+				continue;
+			u64 end = entry.start + MIN(entry.size, ram_limit - entry.start);
+			if (pass == 0)
+				(void)ranges_add(ram, align_up(entry.start, PAGE_SIZE), align_down(end, PAGE_SIZE));
+			else
+				ranges_remove(ram, align_down(entry.start, PAGE_SIZE), align_up(end, PAGE_SIZE));
+		}
+		ranges_tidy(ram);
 	}
 	return ram->n > 0;
 }

@@ -24,6 +24,7 @@ struct cpu {
 	u64 rcu_seen;                /* [atomic] the last grace period this CPU was quiet in */
 	void *local;                 /* [const] services' and framework's per-CPU data (section cpu_local) */
 	struct vm_space *space;      /* [self] whose page table is loaded, with a framework reference (lazy: kernel tasks keep it) */
+	u64 stack_limit;             /* [self] service functions trap below: enum stack_reserve; 0: no limit */
 	struct arch_cpu arch;        /* [self] */
 	u64 reserved[16];
 };

@@ -5,7 +5,8 @@
  * | step | where | what |
  * | --- | --- | --- |
  * | 1 | at the trap, interrupts off | decide: contained or fatal; log |
- * | 2 | at the trap | release and poison the locks taken since the frame (they may lie on the stack that is about to go), close the cursor, end read sections |
+ * | 2 | at the trap | release and poison the locks taken since the frame (they may lie on the stack that is about to
+ *   go), close the cursor, end read sections |
  * | 3 | back at the frame (contain_recovered) | restore depths and the interrupt state |
  *
  * Step 2 touches services' memory, which may be gone (a lock in a freed object): a fault there starts step 2 anew,
@@ -18,16 +19,6 @@
 #include <sync/lock.h>
 
 enum : u32 { CONTAIN_LOGS_PER_SECOND = 10, CONTAIN_BACKTRACE = 16, CONTAIN_TEXT_MAX = 160 };
-
-/** One trap, as it is reported. */
-struct trap_report {
-	struct cbytes what;
-	struct cbytes file;    /* where the check stands that found it; may be empty */
-	u32 line;
-	u64 pc;                /* a return address: the instruction before it is the place */
-	u64 fp;
-	const struct kernel_trap *trap;
-};
 
 /** Where this CPU is in the steps above. */
 static struct contain_cpu {
@@ -54,15 +45,14 @@ contain_push(struct contain_frame *frame)
 	const struct task *holder = lock_holder(cpu);
 	struct contain_frame **chain = contain_chain(cpu);
 
-	frame->outer = *chain;
-	frame->preempt_off = cpu->preempt_off;
-	frame->irq_depth = cpu->irq_depth;
-	frame->raw_depth = cpu->raw_depth;
-	frame->nlocks = holder->nlocks;
-	frame->rcu_depth = holder->rcu_depth;
-	frame->pins = holder->pins;
-	frame->irqs_on = irqs_on;
-	frame->cursor_open = cpu->current != nullptr && vm_cursor_is_open();
+	*frame = (struct contain_frame){
+		.outer = *chain, .irqs_on = irqs_on, .cursor_open = cpu->current != nullptr && vm_cursor_is_open(),
+		.preempt_off = cpu->preempt_off, .irq_depth = cpu->irq_depth, .raw_depth = cpu->raw_depth,
+		.nlocks = holder->nlocks, .rcu_depth = holder->rcu_depth, .pins = holder->pins,
+	};
+	frame->stack_limit = cpu->stack_limit;
+	if (!irqs_on)
+		stack_limit_set(cpu, (u64)frame, cpu->irq_depth != 0 && frame->outer == nullptr ? STACK_RESERVE_HANDLER : STACK_RESERVE_POLICY);
 	*chain = frame;
 	arch_irq_restore(flags);
 }
@@ -75,6 +65,8 @@ contain_end(struct contain_frame *frame)
 
 	fw_assert(*chain == frame);
 	*chain = frame->outer;
+	if (!frame->irqs_on)
+		this_cpu()->stack_limit = frame->stack_limit;
 	arch_irq_restore(flags);
 }
 
@@ -91,6 +83,8 @@ contain_recovered(struct contain_frame *frame)
 		cpu->preempt_off++;
 		arch_irq_enable();
 		preempt_enable();
+	} else {
+		cpu->stack_limit = frame->stack_limit;
 	}
 }
 
@@ -144,58 +138,51 @@ contain_place(const u64 *pcs, u32 n)
 }
 
 static void
-contain_log(struct cpu *cpu, const struct trap_report *report)
+contain_log(struct cpu *cpu, const struct kernel_trap *trap)
 {
-	u64 pcs[CONTAIN_BACKTRACE + 1] = { report->pc };
-	u32 n = 1 + arch_backtrace(report->fp, pcs + 1, CONTAIN_BACKTRACE), first = n > 1 && pcs[1] == report->pc ? 1 : 0;
+	u64 pcs[CONTAIN_BACKTRACE];
+	u32 n = trap_backtrace(trap, pcs, CONTAIN_BACKTRACE);
 	struct cbytes name = cpu->irq_depth != 0 ? TEXT("(interrupt)") : text_of(lock_holder(cpu)->name);
-	u8 place[CONTAIN_TEXT_MAX];
-	size_t len = symbol_print((struct bytes){ place, sizeof(place) }, contain_place(pcs + first, n - first));
+	u8 text[CONTAIN_TEXT_MAX];
+	struct bytes room = { text, sizeof(text) };
+	struct cbytes place = { text, symbol_print(room, contain_place(pcs, n)) };
 
-	log_error("service trap: {} in task \"{}\" at {}", report->what, name, ((struct cbytes){ place, len }));
-	if (report->trap != nullptr && report->trap->address != 0)
-		log_error("  address {x}, error {x}", report->trap->address, report->trap->error);
-	backtrace_print(LOG_ERROR, pcs + first, n - first);
+	log_error("service trap: {} in task \"{}\" at {}", text_of(trap->what), name, place);
+	if (trap->address != 0)
+		log_error("  address {x}, error {x}", trap->address, trap->error);
+	for (u32 i = 0; i < n; i++) {
+		place.len = symbol_print(room, pcs[i]);
+		log_error("  {}", place);
+	}
 }
 
-/** Step 1: ends the service that trapped, or the machine. Called with no memory of a service in `report`. */
-[[noreturn]] static void
-contain_enter(const struct trap_report *report)
+/** Step 1: ends the service that trapped, or the machine. Called with no memory of a service in `trap`. */
+void
+trap_in_kernel(const struct kernel_trap *trap)
 {
 	(void)arch_irq_save();
 	struct cpu *cpu = this_cpu();
 	struct contain_cpu *state = &contain_cpus[cpu->id % CPU_MAX];
 	struct contain_frame *frame = *contain_chain(cpu);
-	bool retry = state->step == CONTAIN_RELEASING && state->retries++ <= TASK_LOCKS_MAX + IRQ_LOCKS_MAX;
+	bool service = trap->from_service_fault && frame != nullptr && cpu->raw_depth <= frame->raw_depth;
+	bool retry = service && state->step == CONTAIN_RELEASING && state->retries++ <= TASK_LOCKS_MAX + IRQ_LOCKS_MAX;
 
-	if (panic_started() || frame == nullptr || cpu->raw_depth > frame->raw_depth || (state->step != CONTAIN_IDLE && !retry))
-		panic_trap(report->file, report->line, report->what, report->pc, report->fp, report->trap);
+	if (panic_started() || !service || (state->step != CONTAIN_IDLE && !retry))
+		panic_trap(trap);
 	if (!retry) {
 		state->step = CONTAIN_REPORTING;
 		__atomic_fetch_add(&contain_total, 1, __ATOMIC_RELAXED);
 		if (contain_log_wanted())
-			contain_log(cpu, report);
+			contain_log(cpu, trap);
 	}
 	contain_release(cpu, state);
 }
 
 void
-trap_in_kernel(const struct kernel_trap *trap)
-{
-	/* One past the instruction, so that it reads like the return addresses of the frames above. */
-	struct trap_report report = { .what = text_of(trap->what), .pc = trap->pc + 1, .fp = trap->fp, .trap = trap };
-
-	if (!trap->from_service_fault)
-		panic_trap(report.file, 0, report.what, report.pc, report.fp, trap);
-	contain_enter(&report);
-}
-
-void
 misuse_at(const char *what, const char *file, u32 line, u64 pc, u64 fp)
 {
-	struct trap_report report = { .what = text_of(what), .file = text_of(file), .line = line, .pc = pc, .fp = fp };
-
-	contain_enter(&report);
+	trap_in_kernel(&(struct kernel_trap){
+		.what = what, .file = file, .line = line, .pc = pc - 1, .fp = fp, .from_service_fault = true });
 }
 
 /**
@@ -204,13 +191,9 @@ misuse_at(const char *what, const char *file, u32 line, u64 pc, u64 fp)
  */
 #define contain_reason(format, ...)                                                                                    \
 	do {                                                                                                           \
-		u8 text_[CONTAIN_TEXT_MAX];                                                                            \
-		size_t len_ = format_text(((struct bytes){ text_, sizeof(text_) }), format, __VA_ARGS__);              \
-		contain_enter(&(struct trap_report){                                                                   \
-			.what = { text_, MIN(len_, sizeof(text_)) },                                                   \
-			.pc = (u64)__builtin_return_address(0),                                                        \
-			.fp = (u64)__builtin_frame_address(0),                                                         \
-		});                                                                                                    \
+		char text_[CONTAIN_TEXT_MAX + 1] = {};                                                                 \
+		format_text(((struct bytes){ (u8 *)text_, CONTAIN_TEXT_MAX }), format, __VA_ARGS__);                   \
+		misuse_at(text_, nullptr, 0, (u64)__builtin_return_address(0), (u64)__builtin_frame_address(0));       \
 	} while (0)
 
 void

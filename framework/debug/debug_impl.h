@@ -9,8 +9,8 @@
 /** Interrupts off, and no line of this CPU goes to the ring until log_leave. => false: this CPU is inside already. */
 bool log_enter(u64 *flags);
 void log_leave(u64 flags);
-/** The report of a trap that cannot be contained, and the end. `trap` may be null: no registers then. */
-[[noreturn]] void panic_trap(struct cbytes file, u32 line, struct cbytes what, u64 pc, u64 fp, const struct kernel_trap *trap);
+/** The report of a trap that cannot be contained, and the end. */
+[[noreturn]] void panic_trap(const struct kernel_trap *trap);
 /** Whether the machine is going down: nothing is contained any more. */
 bool panic_started(void);
 /** The image's symbol table, and symbol_find in any bytes that claim to be one. */
@@ -18,6 +18,8 @@ struct cbytes symbol_table(void);
 bool symbol_find_in(struct cbytes raw, u64 pc, struct symbol *out);
 /** "function+0x12 (file.c:34)" of a return address; returns the length of what is in dst. */
 size_t symbol_print(struct bytes dst, u64 return_pc);
+/** The return addresses of a trap, its own place first, into pcs[max]; how many there are. */
+u32 trap_backtrace(const struct kernel_trap *trap, u64 *pcs, u32 max);
 /** A C string of the framework's own as a slice; null is empty. */
 struct cbytes text_of(const char *string);
 /**

@@ -3,8 +3,8 @@
  * The kernel log: a ring of text lines, the console, and the log calls of services.
  *
  * A line is put together on the caller's stack, so memory that a service hands in is read before any lock is taken. A
- * CPU that is
- * interrupted inside the log (NMI, panic) and logs again loses that line from the ring, and never waits for itself.
+ * CPU that is interrupted inside the log (NMI, panic) and logs again loses that line from the ring, and never waits for
+ * itself.
  */
 #include <arch/string.h>
 #include <debug/debug_impl.h>
@@ -14,11 +14,12 @@ enum : u32 { LOG_RING_SIZE = 64 * 1024, LOG_LINE_MAX = 384, LOG_CHUNK = 256 };
 
 static struct raw_lock log_lock;
 static u8 log_ring[LOG_RING_SIZE] GUARDED_BY(&log_lock);
-static u64 log_head GUARDED_BY(&log_lock);   /* positions in the stream since boot; what is at p lies in log_ring[p % size] */
+/* Positions in the stream since boot; what is at p lies in log_ring[p % size]. */
+static u64 log_head GUARDED_BY(&log_lock);
 static u64 log_tail GUARDED_BY(&log_lock);   /* start of the oldest whole line */
 static struct raw_lock console_lock;         /* whole lines on the console; never taken with log_lock held */
 static u8 log_console = LOG_INFO;            /* [atomic] */
-static u32 log_inside[CPU_MAX];              /* [self] this CPU is inside the log or the console: do not wait for a lock */
+static u32 log_inside[CPU_MAX];              /* [self] inside the log or the console: do not wait for a lock */
 
 bool
 log_enter(u64 *flags)
@@ -50,53 +51,38 @@ log_append(const u8 *line, size_t len) MUST_HOLD(&log_lock)
 		log_ring[log_head++ % LOG_RING_SIZE] = line[i];
 }
 
-/** Writes a piece of text to the console or the log's channel, whole. */
+/**
+ * Has `write` write a piece of text, whole, under its lock. From inside the log or the console: straight to the
+ * console, and not to the ring.
+ */
 static void
-emit(void (*write)(const u8 *text, size_t len), const u8 *text, size_t len)
+emit(struct raw_lock *lock, void (*write)(const u8 *text, size_t len), const u8 *text, size_t len)
 {
-	u64 flags, outer;
+	u64 outer;
 
 	if (!log_enter(&outer))
-		return write(text, len);
-	flags = raw_acquire(&console_lock);
+		return lock == &console_lock ? write(text, len) : (void)0;
+	u64 flags = raw_acquire(lock);
 	write(text, len);
-	raw_release(&console_lock, flags);
+	raw_release(lock, flags);
 	log_leave(outer);
-}
-
-static u32
-digits(u64 value)
-{
-	u32 n = 1;
-	while (value >= 10) {
-		value /= 10;
-		n++;
-	}
-	return n;
 }
 
 /** "<6>[    0.123456] cpu0: " into dst; *console is where the console's part begins. */
 static size_t
 log_prefix(struct bytes dst, enum log_level level, size_t *console)
 {
-	u64 now = arch_clock_ns(), seconds = now / NS_PER_SEC, micros = now / NS_PER_US % 1000000;
-	struct cbytes blanks = cbytes_sub(TEXT("    "), 0, 5 - MIN(digits(seconds), 5u));
-	struct cbytes zeroes = cbytes_sub(TEXT("00000"), 0, 6 - digits(micros));
-	u64 flags = arch_irq_save();
+	u64 now = arch_clock_ns(), seconds = now / NS_PER_SEC, flags = arch_irq_save();
 	u32 cpu = this_cpu()->id;
+	struct cbytes blanks = cbytes_from(TEXT("     "), MIN(format_text((struct bytes){}, "{}", seconds), 5));
+	u8 micros[7];
 
 	arch_irq_restore(flags);
-	*console = 2 + digits(level);
-	return format_text(dst, "<{}>[{}{}.{}{}] cpu{}: ", level, blanks, seconds, zeroes, micros, cpu);
-}
-
-/** Control characters could forge lines or talk to the reader's terminal. */
-static void
-text_flatten(u8 *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (text[i] < 0x20 || text[i] == 0x7f)
-			text[i] = ' ';
+	/* With a million more, for the leading zeroes. */
+	format_text(((struct bytes){ micros, sizeof(micros) }), "{}", 1000000 + now / NS_PER_US % 1000000);
+	*console = format_text(dst, "<{}>", level);
+	return *console + format_text(bytes_from(dst, *console), "[{}{}.{}] cpu{}: ", blanks, seconds,
+	                              ((struct cbytes){ micros + 1, sizeof(micros) - 1 }), cpu);
 }
 
 void
@@ -106,52 +92,33 @@ log_print(enum log_level level, struct cbytes format, const struct log_arg *args
 	struct bytes all = { line, sizeof(line) - 1 };
 	size_t console, start = log_prefix(all, level, &console);
 	size_t len = MIN(start + format_print(bytes_from(all, start), format, args, nargs), all.len);
-	u64 flags, outer;
 
-	text_flatten(line + start, len - start);
+	/* Control characters could forge lines or talk to the reader's terminal. */
+	for (size_t i = start; i < len; i++)
+		if (line[i] < 0x20 || line[i] == 0x7f)
+			line[i] = ' ';
 	line[len++] = '\n';
-	if (log_enter(&outer)) {
-		flags = raw_acquire(&log_lock);
-		log_append(line, len);
-		raw_release(&log_lock, flags);
-		log_leave(outer);
-	}
+	emit(&log_lock, log_append, line, len);
 	if (level <= __atomic_load_n(&log_console, __ATOMIC_RELAXED))
-		emit(arch_log_write, line + console, len - console);
-}
-
-/**
- * Up to `max` bytes at *pos into `chunk`; *pos is brought into what the ring has, and moved. Any context but inside the
- * log.
- */
-static size_t
-log_take(u64 *pos, u8 *chunk, size_t max)
-{
-	u64 flags = raw_acquire(&log_lock);
-	u64 at = MIN(MAX(*pos, log_tail), log_head);
-	size_t len = MIN(max, log_head - at);
-
-	for (size_t i = 0; i < len; i++)
-		chunk[i] = log_ring[(at + i) % LOG_RING_SIZE];
-	raw_release(&log_lock, flags);
-	*pos = at + len;
-	return len;
+		emit(&console_lock, arch_log_write, line + console, len - console);
 }
 
 size_t
 log_read(u64 *pos, struct bytes dst)
 {
-	u8 chunk[LOG_CHUNK];
+	u8 chunk[LOG_CHUNK];   /* dst is a service's memory: written with nothing held */
 	u64 at = *pos, outer;
-	size_t done = 0, len = 1;
+	size_t done = 0;
 
-	while (done < dst.len && len > 0) {
-		if (!log_enter(&outer))
-			break;
-		len = log_take(&at, chunk, MIN(dst.len - done, sizeof(chunk)));
+	for (size_t len = 1; done < dst.len && len > 0 && log_enter(&outer); done += len) {
+		u64 flags = raw_acquire(&log_lock);
+		at = MIN(MAX(at, log_tail), log_head);
+		len = MIN(MIN(dst.len - done, sizeof(chunk)), log_head - at);
+		for (size_t i = 0; i < len; i++)
+			chunk[i] = log_ring[at++ % LOG_RING_SIZE];
+		raw_release(&log_lock, flags);
 		log_leave(outer);
 		memcpy(dst.ptr + done, chunk, len);
-		done += len;
 	}
 	*pos = at;
 	return done;
@@ -171,7 +138,7 @@ console_write(struct cbytes text)
 	for (size_t done = 0, len; done < text.len; done += len) {
 		len = MIN(text.len - done, sizeof(chunk));
 		memcpy(chunk, text.ptr + done, len);
-		emit(arch_console_write, chunk, len);
+		emit(&console_lock, arch_console_write, chunk, len);
 	}
 }
 

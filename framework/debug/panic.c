@@ -32,7 +32,7 @@ panic_line(struct cbytes format, const struct log_arg *args, u32 nargs)
 	line[len++] = '\n';
 	arch_console_write(line, len);
 }
-#define PANIC_LINE(format, ...) panic_line(LOG_FORMAT_(format, __VA_ARGS__), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
+#define PANIC_LINE(format, ...) panic_line(LOG_LINE_(format, __VA_ARGS__))
 
 /** The others print and change nothing from here on: their part of the report is not worth a race. */
 static void
@@ -79,72 +79,42 @@ panic_begin(void)
 	arch_power_off(PANIC_STATUS);
 }
 
-static void
-panic_registers(const struct kernel_trap *trap)
+void
+panic_trap(const struct kernel_trap *trap)
 {
-	PANIC_LINE("pc {x} sp {x} fp {x} address {x} error {x}", trap->pc, trap->sp, trap->fp, trap->address, trap->error);
-	u8 text[PANIC_LINE_MAX];
-	struct bytes room = { text, sizeof(text) };
-
-	for (u32 i = 0, len = 0; i < trap->nregs; i++) {
-		/* SAFETY: i < nregs, the number of elements that the architecture gave both arrays. */
-		len += format_text(bytes_from(room, len), "  {} {x}", text_of(trap->reg_names[i]), trap->regs[i]);
-		if (i % 4 == 3 || i + 1 == trap->nregs || len > sizeof(text) - 64) {
-			PANIC_LINE("{}", ((struct cbytes){ text, MIN(len, sizeof(text)) }));
-			len = 0;
-		}
-	}
-}
-
-static void
-panic_backtrace(u64 pc, u64 fp)
-{
-	u64 pcs[PANIC_BACKTRACE + 1] = { pc };
-	u32 n = 1 + arch_backtrace(fp, pcs + 1, PANIC_BACKTRACE);
+	u64 pcs[PANIC_BACKTRACE];
 	u8 text[PANIC_LINE_MAX];
 
-	for (u32 i = n > 1 && pcs[1] == pc ? 1 : 0; i < n; i++) {
-		size_t len = symbol_print((struct bytes){ text, sizeof(text) }, pcs[i]);
-		PANIC_LINE("  {}", ((struct cbytes){ text, len }));
-	}
-}
-
-/** All of the report below its first line. */
-[[noreturn]] static void
-panic_report(u64 pc, u64 fp, const struct kernel_trap *trap)
-{
+	panic_begin();
 	struct cpu *cpu = this_cpu();
 	struct task *task = cpu->current;
-
+	if (trap->file != nullptr)
+		PANIC_LINE("panic: {} ({}:{})", text_of(trap->what), text_of(trap->file), trap->line);
+	else
+		PANIC_LINE("panic: {}", text_of(trap->what));
 	PANIC_LINE("cpu {} of {}, task \"{}\" ({}), interrupt depth {}, preemption off {}, raw locks {}",
 	           cpu->id, cpu_online_count, text_of(task != nullptr ? task->name : nullptr), task != nullptr ? task->id : 0,
 	           cpu->irq_depth, cpu->preempt_off, cpu->raw_depth);
-	if (trap != nullptr)
-		panic_registers(trap);
+	PANIC_LINE("pc {x} sp {x} fp {x} address {x} error {x}", trap->pc, trap->sp, trap->fp, trap->address, trap->error);
+	for (u32 i = 0; i < trap->nregs; i++)
+		/* SAFETY: i < nregs, the number of elements that the architecture gave both arrays. */
+		PANIC_LINE("  {} {x}", text_of(trap->reg_names[i]), trap->regs[i]);
 	PANIC_LINE("back trace:");
-	panic_backtrace(pc, fp);
+	for (u32 i = 0, n = trap_backtrace(trap, pcs, PANIC_BACKTRACE); i < n; i++) {
+		size_t len = symbol_print((struct bytes){ text, sizeof(text) }, pcs[i]);
+		PANIC_LINE("  {}", ((struct cbytes){ text, len }));
+	}
 	PANIC_LINE("the machine stops; with panic=halt on the command line it stays as it is");
 	panic_end();
 }
 
 void
-panic_trap(struct cbytes file, u32 line, struct cbytes what, u64 pc, u64 fp, const struct kernel_trap *trap)
-{
-	panic_begin();
-	if (file.len != 0)
-		PANIC_LINE("panic: {} ({}:{})", what, file, line);
-	else
-		PANIC_LINE("panic: {}", what);
-	panic_report(pc, fp, trap);
-}
-
-void
 panic_at(const char *file, u32 line, struct cbytes format, const struct log_arg *args, u32 nargs)
 {
-	u8 text[PANIC_LINE_MAX];
+	char text[PANIC_LINE_MAX] = {};
 
-	panic_begin();
-	size_t len = format_print((struct bytes){ text, sizeof(text) }, format, args, nargs);
-	PANIC_LINE("panic: {} ({}:{})", ((struct cbytes){ text, MIN(len, sizeof(text)) }), text_of(file), line);
-	panic_report((u64)__builtin_return_address(0), (u64)__builtin_frame_address(0), nullptr);
+	format_print((struct bytes){ (u8 *)text, sizeof(text) - 1 }, format, args, nargs);
+	panic_trap(&(struct kernel_trap){
+		.what = text, .file = file, .line = line,
+		.pc = (u64)__builtin_return_address(0) - 1, .fp = (u64)__builtin_frame_address(0) });
 }

@@ -105,14 +105,14 @@ symbol_print(struct bytes dst, u64 return_pc)
 	return MIN(len, dst.len);
 }
 
-void
-backtrace_print(enum log_level level, const u64 *pcs, u32 n)
+u32
+trap_backtrace(const struct kernel_trap *trap, u64 *pcs, u32 max)
 {
-	u8 text[256];
+	u32 n = arch_backtrace(trap->fp, pcs, max);
 
-	for (u32 i = 0; i < n; i++) {
-		size_t len = symbol_print((struct bytes){ text, sizeof(text) }, pcs[i]);
-		struct cbytes line = { text, len };
-		log_print(level, TEXT("  {}"), LOG_ARRAY_(line), 1);
-	}
+	/* One past the instruction, so that it reads like the return addresses of the frames above. */
+	if (n > 0 && pcs[0] == trap->pc + 1)
+		return n;
+	pcs[0] = trap->pc + 1;
+	return 1 + arch_backtrace(trap->fp, pcs + 1, max - 1);
 }

@@ -3,21 +3,16 @@
 #include <arch/string.h>
 #include <dma/dma_impl.h>
 
-struct dma_coherent {
-	struct dma_buffer buffer;
-};
+struct dma_coherent { struct dma_buffer buffer; };
 
 HANDLE_DEFINE(dma_coherent, dma_buffer_gone);
 
 err_t
 dma_coherent_alloc(u32 nframes, u64 limit, struct dma_coherent **out)
 {
-	err_t err;
-	struct dma_buffer *buffer = dma_buffer_create(&dma_coherent_handle_type, (size_t)nframes * PAGE_SIZE, limit, &err);
-
-	if (buffer != nullptr)
-		*out = (struct dma_coherent *)buffer;
-	return err;
+	/* SAFETY: the handle is its buffer, and of the type that it is made of. */
+	size_t len = (size_t)nframes * PAGE_SIZE;
+	return dma_buffer_create(&dma_coherent_handle_type, len, limit, (struct dma_buffer **)out);
 }
 
 void
@@ -36,7 +31,7 @@ dma_coherent_daddr(struct dma_coherent *mem)
 [[gnu::always_inline]] static inline u8 *
 dma_coherent_at(struct dma_coherent *mem, size_t off, size_t size, size_t align)
 {
-	u8 *at = mem != nullptr && off % align == 0 ? dma_buffer_at(&mem->buffer, off, size) : nullptr;
+	u8 *at = off % align == 0 ? dma_buffer_at((struct dma_buffer *)mem, off, size) : nullptr;
 
 	if (at == nullptr)
 		misuse("access beyond or across DMA memory, or after its release");
@@ -44,21 +39,21 @@ dma_coherent_at(struct dma_coherent *mem, size_t off, size_t size, size_t align)
 }
 
 /* SAFETY, for each access: [at, at + size) lies in frames that are for DMA for ever and is aligned: dma_coherent_at. */
-#define DMA_COHERENT_ACCESS(T, read, write)                                                                            \
+#define DMA_COHERENT_ACCESS(T, N)                                                                                      \
 	T                                                                                                              \
-	read(struct dma_coherent *mem, size_t off)                                                                     \
+	dma_coherent_read##N(struct dma_coherent *mem, size_t off)                                                     \
 	{                                                                                                              \
 		return *(volatile T *)dma_coherent_at(mem, off, sizeof(T), sizeof(T));                                 \
 	}                                                                                                              \
 	void                                                                                                           \
-	write(struct dma_coherent *mem, size_t off, T value)                                                           \
+	dma_coherent_write##N(struct dma_coherent *mem, size_t off, T value)                                           \
 	{                                                                                                              \
 		*(volatile T *)dma_coherent_at(mem, off, sizeof(T), sizeof(T)) = value;                                \
 	}
-DMA_COHERENT_ACCESS(u8, dma_coherent_read8, dma_coherent_write8)
-DMA_COHERENT_ACCESS(u16, dma_coherent_read16, dma_coherent_write16)
-DMA_COHERENT_ACCESS(u32, dma_coherent_read32, dma_coherent_write32)
-DMA_COHERENT_ACCESS(u64, dma_coherent_read64, dma_coherent_write64)
+DMA_COHERENT_ACCESS(u8, 8)
+DMA_COHERENT_ACCESS(u16, 16)
+DMA_COHERENT_ACCESS(u32, 32)
+DMA_COHERENT_ACCESS(u64, 64)
 
 /* SAFETY, for both copies: the DMA side as above; the service's side may fault, and nothing is held. */
 void

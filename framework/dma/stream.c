@@ -13,14 +13,16 @@ HANDLE_DEFINE(dma_stream, dma_buffer_gone);
 err_t
 dma_stream_alloc(size_t len, enum dma_dir dir, u64 limit, struct dma_stream **out)
 {
-	err_t err = EINVAL;
-	struct dma_stream *stream = dir <= DMA_BOTH ? (struct dma_stream *)dma_buffer_create(&dma_stream_handle_type, len, limit, &err) : nullptr;
+	struct dma_buffer *buffer;
 
-	if (stream != nullptr) {
-		stream->dir = dir;
-		*out = stream;
-	}
-	return err;
+	if (dir > DMA_BOTH)
+		return EINVAL;
+	TRY(dma_buffer_create(&dma_stream_handle_type, len, limit, &buffer));
+	/* SAFETY: a stream begins with its buffer, and the type is a stream's. */
+	struct dma_stream *stream = (struct dma_stream *)buffer;
+	stream->dir = dir;
+	*out = stream;
+	return OK;
 }
 
 void
@@ -39,7 +41,7 @@ dma_stream_daddr(struct dma_stream *stream)
 [[gnu::always_inline]] static inline u8 *
 dma_stream_at(struct dma_stream *stream, size_t off, size_t len, enum dma_dir against)
 {
-	u8 *at = stream != nullptr ? dma_buffer_at(&stream->buffer, off, len) : nullptr;
+	u8 *at = dma_buffer_at((struct dma_buffer *)stream, off, len);
 
 	if (at == nullptr)
 		misuse("access beyond a DMA buffer, or after its release");
@@ -48,24 +50,8 @@ dma_stream_at(struct dma_stream *stream, size_t off, size_t len, enum dma_dir ag
 	return at;
 }
 
-/** The frame's memory at `off`, pinned. */
-[[gnu::always_inline]] static inline u8 *
-dma_frame_pin(struct frame *frame, size_t off, size_t len)
-{
-	if (range_exceeds(off, len, PAGE_SIZE))
-		misuse("access beyond a frame");
-	if (!frame_pin(frame))
-		misuse("access to a frame that is not in use");
-	/*
-	 * SAFETY: 1. [off, off + len) lies in one page. 2. The frame is untyped RAM, which the direct map has, and
-	 * stays so until frame_unpin.
-	 */
-	return (u8 *)phys_to_virt(frame_number(frame).raw * PAGE_SIZE) + off;
-}
-
-/* SAFETY, for the copies below: the stream's side lies in frames that are for DMA for ever (dma_stream_at); a slice
- * may fault, and nothing
- * is held then; a frame is pinned (dma_frame_pin), and neither side of that copy can fault. */
+/* SAFETY, for the copies below: the stream's side lies in frames that are for DMA for ever (dma_stream_at), so it needs
+ * no pin; a slice may fault, and nothing is held then; a frame's side is checked by frame_read and frame_write. */
 void
 dma_stream_fill(struct dma_stream *stream, size_t off, struct cbytes src)
 {
@@ -75,10 +61,7 @@ dma_stream_fill(struct dma_stream *stream, size_t off, struct cbytes src)
 void
 dma_stream_fill_frame(struct dma_stream *stream, size_t off, struct frame *frame, size_t frame_off, size_t len)
 {
-	u8 *to = dma_stream_at(stream, off, len, DMA_FROM_DEVICE);
-
-	memcpy(to, dma_frame_pin(frame, frame_off, len), len);
-	frame_unpin(frame);
+	frame_read(frame, frame_off, (struct bytes){ dma_stream_at(stream, off, len, DMA_FROM_DEVICE), len });
 }
 
 void
@@ -90,8 +73,5 @@ dma_stream_drain(struct dma_stream *stream, size_t off, struct bytes dst)
 void
 dma_stream_drain_frame(struct dma_stream *stream, size_t off, struct frame *frame, size_t frame_off, size_t len)
 {
-	const u8 *from = dma_stream_at(stream, off, len, DMA_TO_DEVICE);
-
-	memcpy(dma_frame_pin(frame, frame_off, len), from, len);
-	frame_unpin(frame);
+	frame_write(frame, frame_off, (struct cbytes){ dma_stream_at(stream, off, len, DMA_TO_DEVICE), len });
 }

@@ -46,6 +46,8 @@ u64 kspace_translate(u64 va);   /* physical address or ~0 */
 u64 stack_alloc(void);
 void stack_free(u64 top);
 bool stack_guard_hit(u64 address);
+/** The lowest address of the stack that `sp` is on, for setting a limit; 0 where it is on none of these (boot, IST, host stacks). */
+u64 stack_low(u64 sp);
 
 /* --- objects of the framework on the typed heap (object/heap.c) --- */
 /**

@@ -26,6 +26,12 @@ slot_base(u64 slot)
 	return STACK_BASE + slot * STACK_SLOT + PAGE_SIZE;
 }
 
+u64
+stack_low(u64 sp)
+{
+	return sp >= STACK_BASE && sp < STACK_BASE + STACK_SLOTS * STACK_SLOT ? slot_base((sp - STACK_BASE) / STACK_SLOT) : 0;
+}
+
 /** The first set bit of `map`, with all bits turned over where `invert`; STACK_SLOTS: none. */
 static u64
 bitmap_find(const u64 map[STACK_SLOTS / 64], u64 invert)

@@ -252,7 +252,7 @@ slab_reserve(struct heap *heap)
 		u64 flags = raw_acquire(&heap->lock);
 		u32 slab = list_pop(heap, &heap->unused);
 		const struct heap_window *window = nullptr;
-		u32 nwindows = heap->nwindows;
+		u32 nwindows = __atomic_load_n(&heap->nwindows, __ATOMIC_ACQUIRE);
 		u64 note = 0;
 		if (slab == SLOT_NONE && (window = slab_window(heap, heap->nslabs)) != nullptr) {
 			note = (u64)&window->slabs[heap->nslabs - window->first];

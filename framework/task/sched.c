@@ -102,6 +102,7 @@ sched_leave(struct task *self)
 	/* SAFETY: 0 is no stack, and the idle task never enters user mode. */
 	arch_task_switched((void *)cpu->idle->stack_top);
 	__atomic_store_n(&cpu->current, cpu->idle, __ATOMIC_SEQ_CST);
+	cpu->stack_limit = 0;
 	__atomic_store_n(&sched_cpus[cpu->id].running, 0, __ATOMIC_RELAXED);
 	arch_context_switch(&self->context, &cpu->idle->context);
 }
@@ -236,6 +237,7 @@ switch_to(struct cpu *cpu, struct task *next)
 	__atomic_store_n(&sched_cpus[cpu->id].running, next->id, __ATOMIC_RELAXED);
 	vm_space_switch(next->space);
 	tick_arm(cpu, next->stamp_ns);
+	stack_limit_set(cpu, next->stack_top - 1, STACK_RESERVE_TASK);
 	arch_context_switch(&cpu->idle->context, &next->context);
 }
 

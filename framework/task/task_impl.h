@@ -22,12 +22,20 @@
 #include <cadre/vm_space.h>
 #include <cpu/cpu.h>
 #include <debug/debug.h>
+#include <mm/mm.h>
 #include <time/event.h>
 
 /** Locks that a task may hold, and how many more an interrupt handler that interrupts it. */
 enum : u32 { TASK_LOCKS_MAX = 16, IRQ_LOCKS_MAX = 8 };
 
 enum task_state : u32 { TASK_NEW, TASK_READY, TASK_RUNNING, TASK_BLOCKED, TASK_DEAD, TASK_ON_CPU = 0x100 };
+
+/**
+ * What of a stack is left to the framework when a service function is entered (checked at each entry: arch/x86_64/stack_limit.S): a
+ * frame of the service, the framework's deepest call, an interrupt, and the report of a trap. A handler or a policy, which
+ * runs on whatever stack was in use, has less to leave.
+ */
+enum stack_reserve : u64 { STACK_RESERVE_TASK = 11 << 10, STACK_RESERVE_HANDLER = 7 << 10, STACK_RESERVE_POLICY = 7 << 9 };
 
 struct held_lock {
 	void *lock;
@@ -152,3 +160,11 @@ void contain_expect_balance(const struct contain_frame *frame);
 
 /* work.c */
 void work_task(struct object *unused);      /* body of the workers: the next CPU's */
+
+/** Services' code traps from here on with less than `reserve` left on the stack that `sp` is on. Interrupts are off. */
+static inline void
+stack_limit_set(struct cpu *cpu, u64 sp, enum stack_reserve reserve)
+{
+	u64 low = stack_low(sp);
+	cpu->stack_limit = low != 0 ? low + reserve : 0;
+}

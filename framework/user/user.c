@@ -93,13 +93,16 @@ context_unclaim(struct user_context *context)
 /* --- FPU registers --- */
 
 void
-user_fpu_unload(void)
+user_fpu_switch(struct user_context *context)
 {
 	struct user_context **loaded = &user_loaded[this_cpu()->id];
-	if (*loaded == nullptr)
+	if (*loaded == context)
 		return;
-	arch_fpu_save((*loaded)->fpu);
-	*loaded = nullptr;
+	if (*loaded != nullptr)
+		arch_fpu_save((*loaded)->fpu);
+	if (context != nullptr)
+		arch_fpu_load(context->fpu);
+	*loaded = context;
 }
 
 /** The context's state is in memory when this returns; with `keep` the registers stay its own, too. */
@@ -107,25 +110,12 @@ static void
 fpu_settle(struct user_context *context, bool keep)
 {
 	u64 flags = arch_irq_save();
-	struct user_context **loaded = &user_loaded[this_cpu()->id];
-	if (*loaded == context) {
+	bool loaded = user_loaded[this_cpu()->id] == context;
+	if (loaded && keep)
 		arch_fpu_save(context->fpu);
-		if (!keep)
-			*loaded = nullptr;
-	}
+	else if (loaded)
+		user_fpu_switch(nullptr);
 	arch_irq_restore(flags);
-}
-
-/** Interrupts off. */
-static void
-fpu_load(struct user_context *context)
-{
-	struct user_context **loaded = &user_loaded[this_cpu()->id];
-	if (*loaded == context)
-		return;
-	user_fpu_unload();
-	arch_fpu_load(context->fpu);
-	*loaded = context;
 }
 
 /** The task's reference moves to `context`, null: to none. */
@@ -187,7 +177,7 @@ user_run(struct user_context *context)
 		}
 		/* From here to the event nothing runs but this: interrupts are off, so both stay what user mode sees. */
 		vm_space_switch(self->space);
-		fpu_load(context);
+		user_fpu_switch(context);
 		task_user_enter();
 		arch_user_enter(context, &event);
 		task_user_leave();

@@ -10,7 +10,7 @@
 #include <cadre/user.h>
 #include <task/task_impl.h>
 
-/** The CPU is about to run another task: saves FPU registers that hold a context's state. Interrupts off. arch_task_switched calls it. */
-void user_fpu_unload(void);
+/** The CPU's FPU registers hold this context's state from now on, null: nobody's; whose they held is saved. Interrupts off. arch_task_switched calls it. */
+void user_fpu_switch(struct user_context *context);
 /** The running task ends: what it still has of its last user context is given up. Preemptible, before its last switch. */
 void user_task_end(struct task *task);

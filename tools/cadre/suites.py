@@ -138,6 +138,17 @@ def suite_boot(tally):
                    f"status {status}, {lines[-8:]}; {qemu.show(machine)}")
 
 
+def suite_crash(tally):
+    """What must stop the machine does, with one report and status 0x7f."""
+    build()
+    for name in "assert lock misuse wild log all irq".split():
+        machine = qemu.Machine(kernel=str(OUT / "test.elf"), smp=2, append=f"filter=crash_ crash={name}")
+        status, lines = qemu.capture(machine, 120)
+        reports = sum(line.startswith("panic:") for line in lines)
+        tally.case(f"crash_{name}", status == 0x7f and reports == 1,
+                   f"status {status}, {reports} reports, {lines[-8:]}; {qemu.show(machine)}")
+
+
 SUITES = {
     "tree": (suite_tree, True),
     "build": (suite_build, True),
@@ -148,6 +159,7 @@ SUITES = {
     "qemu": (qemu_suite([("1 CPU", dict(smp=1)), ("2 CPUs", dict(smp=2)), ("4 CPUs", dict(smp=4))]), True),
     "qemu-more": (qemu_suite([("qemu64", dict(smp=2, cpu="qemu64")), ("pc", dict(smp=2, machine="pc")),
                               ("microvm", dict(smp=2, machine="microvm"))]), False),
+    "crash": (suite_crash, True),
     "boot": (suite_boot, True),
 }
 

@@ -98,6 +98,8 @@ static const struct option options[] = {
 	{ "-fno-finite-loops", EXACT, DROP },
 	{ "-ftrivial-auto-var-init=zero", EXACT, DROP },
 	{ "-fstack-clash-protection", EXACT, DROP },
+	{ "-pg", EXACT, DROP },
+	{ "-mfentry", EXACT, DROP },
 	{ "-fstack-protector", PREFIX, DROP },
 	{ "-fno-stack-protector", EXACT, DROP },
 	{ "-fstrict-flex-arrays=3", EXACT, KEEP },
@@ -276,6 +278,8 @@ flags_require(int n, char **args)
 		if (!check_present(required_checks[i], n, args))
 			missing(textf("-fsanitize=%s", required_checks[i]));
 	families_require(n, args);
+	if (option_present("-mcmodel=kernel", n, args) && !option_present("-mfentry", n, args))
+		missing("-mfentry");
 	if (option_present("-mcmodel=kernel", n, args) && !check_present("kcfi", n, args))
 		missing("-fsanitize=kcfi");
 	for (int i = 0; i < n; i++)
@@ -290,5 +294,5 @@ flags_print_required(void)
 		puts(required[i]);
 	for (size_t i = 0; required_checks[i] != nullptr; i++)
 		printf("-fsanitize=%s\n", required_checks[i]);
-	puts("-fsanitize=kcfi with -mcmodel=kernel");
+	puts("-fsanitize=kcfi and -pg -mfentry with -mcmodel=kernel");
 }

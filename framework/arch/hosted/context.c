@@ -108,7 +108,7 @@ void
 arch_task_switched(void *stack_top)
 {
 	(void)stack_top;
-	user_fpu_unload();
+	user_fpu_switch(nullptr);
 }
 
 [[noreturn]] void hosted_recover(struct arch_recovery *place);

@@ -24,6 +24,9 @@ host_clock(int clock)
 u64
 arch_clock_ns(void)
 {
+	/* Loops that wait for time to pass are a place where interrupts come, too, where there are no signals. */
+	if (!hosted_by_signal() && arch_irq_enabled() && hosted_irq_wanted())
+		hosted_poll();
 	return host_clock(HOST_CLOCK_MONOTONIC) - clock_base;
 }
 
@@ -102,7 +105,9 @@ void
 arch_timer_arm(u64 deadline_ns)
 {
 	__atomic_store_n(&deadlines[this_cpu()->id], deadline_ns, __ATOMIC_SEQ_CST);
-	if (deadline_ns >= __atomic_load_n(&timer_wakes_at, __ATOMIC_SEQ_CST) && __atomic_load_n(&timer_wakes_at, __ATOMIC_SEQ_CST) != 0)
+	/* 0: it is looking at the deadlines now, and may have passed this one. */
+	u64 wakes_at = __atomic_load_n(&timer_wakes_at, __ATOMIC_SEQ_CST);
+	if (wakes_at != 0 && deadline_ns >= wakes_at)
 		return;
 	__atomic_fetch_add(&timer_sequence, 1, __ATOMIC_SEQ_CST);
 	hosted_futex_wake(&timer_sequence);

@@ -19,12 +19,8 @@ struct arch_recovery { u64 rbx, rbp, r12, r13, r14, r15, rsp, rip; };
 /* 64-bit task state segment (SDM 3A, 8.7): only the stacks count. */
 struct [[gnu::packed]] x86_tss {
 	u32 reserved0;
-	u64 rsp[3];
-	u64 reserved1;
-	u64 ist[7];          /* ist[0] is number 1 */
-	u64 reserved2;
-	u16 reserved3;
-	u16 iomap_base;
+	u64 rsp[3], reserved1, ist[7], reserved2;   /* ist[0] is number 1 */
+	u16 reserved3, iomap_base;
 };
 
 enum : u32 { X86_GDT_ENTRIES = 10, X86_IST_STACKS = 4 };
@@ -38,8 +34,7 @@ struct arch_cpu {
 	u32 apic_id;                       /* [const] from the platform's tables */
 	struct user_context *bases_of;     /* [self] whose FS and GS bases the CPU has loaded; null: unknown */
 	u64 fs_base, gs_base;              /* [self] which those are */
-	u64 timer_deadline;                /* [self] for the clock's use */
-	u64 clock_state[4];                /* [self] for the clock's use */
+	u64 timer_deadline, clock_state[4]; /* [self] for the clock's use */
 };
 
 enum : u64 { X86_RFLAGS_IF = 0x200 };
@@ -54,17 +49,29 @@ this_cpu(void)
 	return cpu;
 }
 
-/* SAFETY (this and the next four): change the interrupt flag alone. The memory clobber keeps accesses on their side. */
 static inline u64
-arch_irq_save(void)
+arch_flags(void)
 {
 	u64 flags;
-	asm volatile("pushfq; popq %0; cli" : "=r"(flags) : : "memory");
+	/* SAFETY: pushes and pops one word; the kernel has no red zone. */
+	asm volatile("pushfq; popq %0" : "=r"(flags) : : "memory");
 	return flags;
 }
 
+/* SAFETY (the next six): change the interrupt flag alone. The memory clobber keeps accesses on their side. */
 static inline void arch_irq_enable(void) { asm volatile("sti" : : : "memory"); }
 static inline void arch_irq_disable(void) { asm volatile("cli" : : : "memory"); }
+static inline bool arch_irq_enabled(void) { return (arch_flags() & X86_RFLAGS_IF) != 0; }
+static inline void arch_pause(void) { asm volatile("pause" : : : "memory"); }
+
+static inline u64
+arch_irq_save(void)
+{
+	u64 flags = arch_flags();
+	arch_irq_disable();
+	return flags;
+}
+
 static inline void
 arch_irq_restore(u64 flags)
 {
@@ -73,15 +80,6 @@ arch_irq_restore(u64 flags)
 		arch_irq_enable();
 }
 
-static inline bool
-arch_irq_enabled(void)
-{
-	u64 flags;
-	asm volatile("pushfq; popq %0" : "=r"(flags) : : "memory");
-	return (flags & X86_RFLAGS_IF) != 0;
-}
-
-static inline void arch_pause(void) { asm volatile("pause" : : : "memory"); }
 static inline void *
 phys_to_virt(u64 pa)
 {
@@ -137,9 +135,7 @@ static inline u64 arch_pte_pa(u64 pte) { return pte & PTE_ADDRESS; }
 static inline u32
 arch_pte_prot(u64 pte)
 {
-	if ((pte & PTE_P) == 0)
-		return 0;
-	return 1 | ((pte & PTE_W) != 0 ? 2 : 0) | ((pte & PTE_NX) != 0 ? 0 : 4);
+	return (pte & PTE_P) == 0 ? 0 : 1 | ((pte & PTE_W) != 0 ? 2 : 0) | ((pte & PTE_NX) != 0 ? 0 : 4);
 }
 
 static inline u64 arch_pte_mark(u64 mark48) { return mark48 == 0 ? 0 : mark48 << 12 | PTE_MARK; }

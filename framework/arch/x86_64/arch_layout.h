@@ -25,7 +25,8 @@ enum : u64 {
 enum : u32 {
 	HEAP_WINDOW_SHIFT = 34,
 	HEAP_WINDOWS = 2048,
-	KERNEL_STACK_PAGES = 4,
+	KERNEL_STACK_PAGES = 6,
+	BOOT_STACK_PAGES = 4,
 	ARCH_IRQ_VECTOR_BASE = 0x30,             /* of device interrupts, up to 0xef */
 	ARCH_IRQ_VECTORS = 0xc0,
 };

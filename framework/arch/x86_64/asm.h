@@ -10,9 +10,44 @@
 #define TSS_SEL   0x40
 
 /* struct cpu. */
+#define CPU_STACK_LIMIT 80
 #define CPU_TSS_RSP0    (128 + 4)
 #define CPU_TSS_IST     (128 + 36)
 #define CPU_SYSCALL_RSP (128 + 104)
 
 /* What x86_user_enter returns for a system call, beside the vectors 0 … 255. */
 #define VECTOR_SYSCALL 256
+
+#ifdef __ASSEMBLER__
+#define FUNCTION(name) .globl name; .type name, @function; name:
+
+/* prefix + name = 0, 8, 16 …: offsets of words that follow each other. */
+.macro offsets prefix, names:vararg
+	.set at, 0
+	.irp name, \names
+	.set \prefix\name, at
+	.set at, at + 8
+	.endr
+.endm
+.macro push_all regs:vararg
+	.irp reg, \regs
+	pushq %\reg
+	.endr
+.endm
+.macro pop_all regs:vararg
+	.irp reg, \regs
+	popq %\reg
+	.endr
+.endm
+/* Registers to words at an address, and back: `prefix` is that of their offsets. */
+.macro store_all base, prefix, regs:vararg
+	.irp reg, \regs
+	movq %\reg, \prefix\reg(%\base)
+	.endr
+.endm
+.macro load_all base, prefix, regs:vararg
+	.irp reg, \regs
+	movq \prefix\reg(%\base), %\reg
+	.endr
+.endm
+#endif

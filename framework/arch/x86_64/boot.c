@@ -5,7 +5,6 @@
 #include <boot/pvh.h>
 #include <cpu/cpu.h>
 #include <debug/debug.h>
-#include <paging.h>
 #include <x86.h>
 
 [[noreturn]] void x86_boot(u64 start_info);

@@ -10,28 +10,42 @@ enum : u8 { STATUS_RECEIVED = 1, STATUS_SENT = 0x20, LINE_8N1 = 3, LINE_DIVISOR 
 enum : u32 { SEND_TRIES = 100000 };
 enum : u16 { DEBUG_PORT = 0xe9 };   /* reads as its own number where it is there */
 
-/** Probed at the first use: 1 there, 2 not. Two CPUs at once find the same. */
-static u32 uart_state;   /* [atomic] */
+static u32 uart_state, log_state;   /* [atomic] 0: not probed, 1: there, 2: not */
+
+/** What a probe says, which is made at the first use. Two CPUs at once find the same. */
+static bool
+probed(u32 *state, bool (*probe)(void))
+{
+	u32 now = __atomic_load_n(state, __ATOMIC_RELAXED);
+	if (now == 0) {
+		now = probe() ? 1 : 2;
+		__atomic_store_n(state, now, __ATOMIC_RELAXED);
+	}
+	return now == 1;
+}
 
 static bool
-uart_present(void)
+uart_probe(void)
 {
-	u32 state = __atomic_load_n(&uart_state, __ATOMIC_RELAXED);
-	if (state == 0) {
-		port_out8(X86_COM1 + UART_SCRATCH, 0x5a);
-		state = port_in8(X86_COM1 + UART_SCRATCH) == 0x5a ? 1 : 2;
-		__atomic_store_n(&uart_state, state, __ATOMIC_RELAXED);
-		if (state == 1) {
-			port_out8(X86_COM1 + UART_INTERRUPTS, 0);
-			port_out8(X86_COM1 + UART_LINE, LINE_DIVISOR);
-			port_out8(X86_COM1 + UART_DATA, 1);          /* 115200 baud */
-			port_out8(X86_COM1 + UART_INTERRUPTS, 0);
-			port_out8(X86_COM1 + UART_LINE, LINE_8N1);
-			port_out8(X86_COM1 + UART_FIFO, FIFO_ON);
-			port_out8(X86_COM1 + UART_MODEM, MODEM_ON);
-		}
-	}
-	return state == 1;
+	static const struct { u8 reg, value; } settings[] = {
+		{ UART_INTERRUPTS, 0 }, { UART_LINE, LINE_DIVISOR }, { UART_DATA, 1 /* 115200 baud */ }, { UART_INTERRUPTS, 0 },
+		{ UART_LINE, LINE_8N1 }, { UART_FIFO, FIFO_ON }, { UART_MODEM, MODEM_ON },
+	};
+	port_out8(X86_COM1 + UART_SCRATCH, 0x5a);
+	bool there = port_in8(X86_COM1 + UART_SCRATCH) == 0x5a;
+	for (u32 i = 0; there && i < COUNTOF(settings); i++)
+		port_out8(X86_COM1 + settings[i].reg, settings[i].value);
+	return there;
+}
+
+/** Whether log lines go to QEMU's debug port (-debugcon): the command line has log=debugcon, and the port answers. */
+static bool
+log_probe(void)
+{
+	u8 value[16];
+	size_t len = 0;
+	return boot_option(TEXT("log"), BYTES_OF(value), &len) &&
+	       cbytes_equal((struct cbytes){ value, MIN(len, sizeof(value)) }, TEXT("debugcon")) && port_in8(DEBUG_PORT) == DEBUG_PORT;
 }
 
 /** => a port that does not drain loses text rather than the machine its time. */
@@ -46,7 +60,7 @@ uart_send(u8 byte)
 void
 arch_console_write(const u8 *text, size_t len)
 {
-	if (!uart_present())
+	if (!probed(&uart_state, uart_probe))
 		return;
 	for (size_t i = 0; i < len; i++) {
 		if (text[i] == '\n')
@@ -55,28 +69,11 @@ arch_console_write(const u8 *text, size_t len)
 	}
 }
 
-/** Whether log lines go to QEMU's debug port (-debugcon): the command line has log=debugcon, and the port answers. Probed once the command line is known. */
-static bool
-log_has_port(void)
-{
-	static u32 state;   /* [atomic] 0: not probed, 1: yes, 2: no */
-	u32 now = __atomic_load_n(&state, __ATOMIC_RELAXED);
-	if (now == 0 && boot_info.nram != 0) {
-		u8 value[16];
-		size_t len = 0;
-		struct bytes text = BYTES_OF(value);
-		bool asked = boot_option(TEXT("log"), text, &len) && len <= sizeof(value) &&
-			cbytes_equal(bytes_const(bytes_sub(text, 0, len)), TEXT("debugcon"));
-		now = asked && port_in8(DEBUG_PORT) == DEBUG_PORT ? 1 : 2;
-		__atomic_store_n(&state, now, __ATOMIC_RELAXED);
-	}
-	return now == 1;
-}
-
 void
 arch_log_write(const u8 *text, size_t len)
 {
-	if (!log_has_port())
+	/* The command line is there once RAM is known. */
+	if (boot_info.nram == 0 || !probed(&log_state, log_probe))
 		return arch_console_write(text, len);
 	for (size_t i = 0; i < len; i++)
 		port_out8(DEBUG_PORT, text[i]);
@@ -85,7 +82,7 @@ arch_log_write(const u8 *text, size_t len)
 bool
 arch_console_read(u8 *out)
 {
-	if (!uart_present() || (port_in8(X86_COM1 + UART_STATUS) & STATUS_RECEIVED) == 0)
+	if (!probed(&uart_state, uart_probe) || (port_in8(X86_COM1 + UART_STATUS) & STATUS_RECEIVED) == 0)
 		return false;
 	*out = port_in8(X86_COM1 + UART_DATA);
 	return true;

@@ -5,11 +5,11 @@
 #include <arch/string.h>
 #include <asm.h>
 #include <cadre/user.h>
-#include <fpu.h>
 #include <mm/mm.h>
 #include <user/user_impl.h>
 #include <x86.h>
 
+static_assert(__builtin_offsetof(struct cpu, stack_limit) == CPU_STACK_LIMIT);
 static_assert(__builtin_offsetof(struct cpu, arch.tss.rsp) == CPU_TSS_RSP0 && __builtin_offsetof(struct cpu, arch.tss.ist) == CPU_TSS_IST);
 static_assert(__builtin_offsetof(struct cpu, arch.syscall_rsp) == CPU_SYSCALL_RSP && sizeof(struct x86_tss) == 104);
 static_assert(__builtin_offsetof(struct user_context, regs) == 0 && __builtin_offsetof(struct user_regs, rsp) == 7 * 8);
@@ -82,8 +82,8 @@ control_registers(void)
 	 * programs change their bases through us alone. */
 	msr_write(MSR_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
 	msr_write(MSR_PAT, PAT);
-	asm volatile("movq %0, %%cr0" : : "r"((u64)(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG)) : "memory");
-	asm volatile("movq %0, %%cr4" : : "r"(cr4) : "memory");
+	cr0_write(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG);
+	cr4_write(cr4);
 }
 
 static void
@@ -119,7 +119,7 @@ syscall_init(void)
 {
 	/* SAFETY: no other way in: sysenter faults without a segment, and without breakpoints no debug exception strikes in the entry code. */
 	msr_write(MSR_SYSENTER_CS, 0);
-	asm volatile("movq %0, %%dr7" : : "r"((u64)0x400));
+	dr7_write(0x400);
 	msr_write(MSR_STAR, (u64)(USER_DS - 8) << 48 | (u64)KERNEL_CS << 32);
 	msr_write(MSR_LSTAR, (u64)x86_syscall_entry);
 	msr_write(MSR_FMASK, FMASK);
@@ -133,7 +133,7 @@ x86_cpu_init(u32 id)
 		features_probe();
 		idt_init();
 		for (u32 i = 0; i < X86_IST_STACKS; i++)
-			cpu->arch.ist_top[i] = (u64)x86_boot_stack_top + (i + 1) * (KERNEL_STACK_PAGES + 1) * PAGE_SIZE;
+			cpu->arch.ist_top[i] = (u64)x86_boot_stack_top + (i + 1) * (BOOT_STACK_PAGES + 1) * PAGE_SIZE;
 	}
 	control_registers();
 	segments_load(cpu);
@@ -179,7 +179,7 @@ arch_task_switched(void *stack_top)
 		asm volatile("swapgs; movl %0, %%gs; swapgs" : : "r"(0) : "memory");
 	}
 	this_cpu()->arch.bases_of = nullptr;
-	user_fpu_unload();
+	user_fpu_switch(nullptr);
 }
 
 void

@@ -31,65 +31,32 @@ x86_vector_stubs:
 	pushq $vector
 	.if vector == 2 || vector == 8 || vector == 18
 	jmp entry_ist
-	.elseif vector == 1
-	jmp entry_debug
 	.else
 	jmp entry_vector
 	.endif
 	.set vector, vector + 1
 	.endr
 
-/* Offsets from rsp with vector and error code pushed. */
-	.set FRAME_vector, 0
-	.set FRAME_error, 8
-	.set FRAME_rip, 16
-	.set FRAME_cs, 24
-	.set FRAME_rflags, 32
-	.set FRAME_rsp, 40
-
-/* REG_rax …: offsets in struct user_regs, in its order (checked in cpu.c). */
-	.set at, 0
-	.irp reg, rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp, r8, r9, r10, r11, r12, r13, r14, r15, rip, rflags
-	.set REG_\reg, at
-	.set at, at + 8
-	.endr
+/* Offsets from rsp with vector and error code pushed; and in struct user_regs, in its order (checked in cpu.c). */
+	offsets FRAME_, vector, error, rip, cs, rflags, rsp
+	offsets REG_, rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp, r8, r9, r10, r11, r12, r13, r14, r15, rip, rflags
 
 /* All general registers below vector and error: struct x86_frame. rdi then points to it. */
 .macro push_registers
 	cld
-	.irp reg, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
-	pushq %\reg
-	.endr
+	push_all rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
 	movq %rsp, %rdi
 .endm
-
 .macro pop_registers
-	.irp reg, r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax
-	popq %\reg
-	.endr
+	pop_all r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax
 	addq $16, %rsp
 .endm
-
-/* Between registers and the struct user_regs that rax points to. */
-.macro save_user regs:vararg
-	.irp reg, \regs
-	movq %\reg, REG_\reg(%rax)
-	.endr
-.endm
-.macro load_user regs:vararg
-	.irp reg, \regs
-	movq REG_\reg(%rax), %\reg
-	.endr
-.endm
-
-entry_debug:
-	testb $3, FRAME_cs(%rsp)
-	jnz exit_to_kernel
-	jmp entry_ist
 
 entry_vector:
 	testb $3, FRAME_cs(%rsp)
 	jnz exit_to_kernel
+	cmpl $1, FRAME_vector(%rsp)
+	je entry_ist                      /* #DB has an IST stack */
 	push_registers
 	xorl %ebp, %ebp
 	call x86_trap
@@ -123,7 +90,7 @@ exit_to_kernel:
 	pushq %rax
 	movq %gs:CPU_TSS_RSP0, %rax
 	movq (%rax), %rax
-	save_user rbx, rcx, r11
+	store_all rax, REG_, rbx, rcx, r11
 	popq REG_rax(%rax)
 	.irp reg, rip, rflags, rsp
 	movq FRAME_\reg(%rsp), %rcx
@@ -134,24 +101,21 @@ exit_to_kernel:
 	orq FRAME_vector(%rsp), %rbx
 	movq %gs:CPU_TSS_RSP0, %rsp
 exit_registers:
-	save_user rdx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
+	store_all rax, REG_, rdx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
 	movq %rbx, %rax
 	addq $8, %rsp
-	.irp reg, r15, r14, r13, r12, rbx, rbp
-	popq %\reg
-	.endr
+	pop_all r15, r14, r13, r12, rbx, rbp
 	ret
 
 /* The system call instruction: rip is in rcx, rflags in r11; FMASK has cleared IF, DF, TF, AC, NT. */
-	.globl x86_syscall_entry
-x86_syscall_entry:
+FUNCTION(x86_syscall_entry)
 	swapgs
 	movq %rsp, %gs:CPU_SYSCALL_RSP
 	movq %gs:CPU_TSS_RSP0, %rsp
 	pushq %rax
 	movq 8(%rsp), %rax
 	popq REG_rax(%rax)
-	save_user rbx, rcx, r11
+	store_all rax, REG_, rbx, rcx, r11
 	movq %rcx, REG_rip(%rax)
 	movq %r11, REG_rflags(%rax)
 	movq %gs:CPU_SYSCALL_RSP, %rbx
@@ -164,21 +128,17 @@ x86_syscall_entry:
  * Enters user mode and returns at the next event: vector, or VECTOR_SYSCALL, and the error code in the upper half. rip and rflags have
  * been checked; the other registers can hold anything. `quick`: rip is in the lower half, and rcx and r11 may hold rip and rflags.
  */
-	.globl x86_user_enter
-	.type x86_user_enter, @function
-x86_user_enter:
-	.irp reg, rbp, rbx, r12, r13, r14, r15, rdi
-	pushq %\reg
-	.endr
+FUNCTION(x86_user_enter)
+	push_all rbp, rbx, r12, r13, r14, r15, rdi
 	movq %rsp, %gs:CPU_TSS_RSP0       /* 16-byte aligned, as the processor would make it: the return address and 7 words */
 	movq %rdi, %rax
-	load_user rbx, rbp, r8, r9, r10, r12, r13, r14, r15, rdi
+	load_all rax, REG_, rbx, rbp, r8, r9, r10, r12, r13, r14, r15, rdi
 	testb %cl, %cl
 	jz 1f
 
 	movq %rsi, %rcx
 	movq %rdx, %r11
-	load_user rsi, rdx, rsp, rax
+	load_all rax, REG_, rsi, rdx, rsp, rax
 	swapgs
 	sysretq
 
@@ -187,9 +147,8 @@ x86_user_enter:
 	pushq %rdx
 	pushq $USER_CS
 	pushq %rsi
-	load_user rcx, rdx, rsi, r11, rax
+	load_all rax, REG_, rcx, rdx, rsi, r11, rax
 	swapgs
 	iretq
-	.size x86_user_enter, . - x86_user_enter
 
 	.section .note.GNU-stack, "", @progbits

@@ -8,7 +8,6 @@
  */
 #include <arch/string.h>
 #include <debug/debug.h>
-#include <fpu.h>
 #include <x86.h>
 
 enum : u64 { XSTATE_X87 = 1, XSTATE_SSE = 2, XSTATE_AVX = 4, XSTATE_AVX512 = 0xe0 };
@@ -33,8 +32,8 @@ BOOT_CONST static u32 mxcsr_mask;
 BOOT_CONST static struct component components[COMPONENTS];   /* from AVX (2) on */
 
 /* SAFETY (the next two): `state` is 64-byte aligned and arch_fpu_size() long; a load is of an image as the head of this file says. */
-static void
-state_save(struct fpu_state *state)
+void
+arch_fpu_save(struct fpu_state *state)
 {
 	if (x86_features.xsaveopt)
 		asm volatile("xsaveopt64 (%0)" : : "r"(state), "a"((u32)xcr0), "d"(0) : "memory");
@@ -44,8 +43,8 @@ state_save(struct fpu_state *state)
 		asm volatile("fxsave64 (%0)" : : "r"(state) : "memory");
 }
 
-static void
-state_load(const struct fpu_state *state)
+void
+arch_fpu_load(const struct fpu_state *state)
 {
 	if (x86_features.xsave)
 		asm volatile("xrstor64 (%0)" : : "r"(state), "a"((u32)xcr0), "d"(0) : "memory");
@@ -102,28 +101,6 @@ arch_fpu_init(struct fpu_state *fpu)
 	fpu->mxcsr_mask = mxcsr_mask;
 }
 
-void
-arch_fpu_save(struct fpu_state *fpu)
-{
-	state_save(fpu);
-}
-
-void
-arch_fpu_load(const struct fpu_state *fpu)
-{
-	state_load(fpu);
-}
-
-/** Whether every component of `bv` lies within the first `len` bytes of an image. */
-static bool
-components_fit(u64 bv, size_t len)
-{
-	for (u32 i = 2; i < COMPONENTS; i++)
-		if ((bv >> i & 1) != 0 && components[i].start + components[i].size > len)
-			return false;
-	return true;
-}
-
 bool
 arch_fpu_import(struct fpu_state *fpu, const void *image, size_t len)
 {
@@ -135,7 +112,10 @@ arch_fpu_import(struct fpu_state *fpu, const void *image, size_t len)
 	u64 bv = extended ? head.xstate_bv : XSTATE_X87 | XSTATE_SSE, rest = head.xcomp_bv;
 	for (u32 i = 0; i < COUNTOF(head.header); i++)
 		rest |= head.header[i];
-	if ((head.mxcsr & ~mxcsr_mask) != 0 || rest != 0 || (extended && ((bv & ~xcr0) != 0 || !components_fit(bv, len))))
+	bool ok = (head.mxcsr & ~mxcsr_mask) == 0 && rest == 0 && (!extended || (bv & ~xcr0) == 0);
+	for (u32 i = 2; i < COMPONENTS; i++)
+		ok = ok && ((bv >> i & 1) == 0 || components[i].start + components[i].size <= len);
+	if (!ok)
 		return false;
 
 	/* What was checked is what is taken: the image may change under us, `head` does not. */
@@ -145,7 +125,7 @@ arch_fpu_import(struct fpu_state *fpu, const void *image, size_t len)
 	memcpy(fpu, &head, x86_features.xsave ? LEGACY_SIZE + HEADER_SIZE : LEGACY_SIZE);
 	for (u32 i = 2; i < COMPONENTS; i++)
 		if ((bv >> i & 1) != 0)
-			/* SAFETY: the component lies within `len` (components_fit) and within the state (state_size). */
+			/* SAFETY: the component lies within `len` (checked above) and within the state (state_size). */
 			memcpy((u8 *)fpu + components[i].start, (const u8 *)image + components[i].start, components[i].size);
 	return true;
 }

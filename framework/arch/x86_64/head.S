@@ -36,28 +36,6 @@ x86_start:
 	cmpl $((1 << 29) | (1 << 20)), %edx
 	jne halt
 
-	movl $PHYS(boot_pdpt) + 7, %eax
-	movl %eax, PHYS(boot_root)
-	movl %eax, PHYS(boot_root) + 256 * 8
-	movl $PHYS(boot_pdpt_image) + 7, PHYS(boot_root) + 511 * 8
-	movl $PHYS(boot_pd) + 7, PHYS(boot_pdpt_image) + 510 * 8
-	xorl %ecx, %ecx
-1:	movl %ecx, %eax
-	shll $12, %eax
-	addl $PHYS(boot_pd) + 7, %eax
-	movl %eax, PHYS(boot_pdpt)(, %ecx, 8)
-	incl %ecx
-	cmpl $4, %ecx
-	jne 1b
-	xorl %ecx, %ecx
-2:	movl %ecx, %eax
-	shll $21, %eax
-	addl $0x83, %eax                  /* present, writable, 2 MiB */
-	movl %eax, PHYS(boot_pd)(, %ecx, 8)
-	incl %ecx
-	cmpl $2048, %ecx
-	jne 2b
-
 	movl $0x20, %eax                  /* CR4.PAE */
 	movl %eax, %cr4
 	movl $PHYS(boot_root), %eax
@@ -76,19 +54,11 @@ halt:
 
 	.code64
 start64:
-	movabsq $start_high, %rax
-	jmpq *%rax
-start_high:
-	xorl %eax, %eax
-	movl %eax, %ds
-	movl %eax, %es
-	movl %eax, %fs
-	movl %eax, %gs
-	movl %eax, %ss
 	movq $x86_boot_stack_top, %rsp
 	movl %ebp, %edi
 	xorl %ebp, %ebp
-	call x86_boot
+	movq $x86_boot, %rax              /* at its own address: no longer the low one */
+	callq *%rax
 	ud2
 
 	.section .rodata.head, "a", @progbits
@@ -99,29 +69,36 @@ boot_gdt_pointer:
 	.word 4 * 8 - 1
 	.long PHYS(boot_gdt)
 
-	.section .bss.head, "aw", @nobits
+/* Entries: 7 is present, writable, user; 0x83 present, writable, 2 MiB. */
+	.section .data.head, "aw", @progbits
 	.balign 4096
 boot_root:
-	.skip 4096
+	.quad PHYS(boot_pdpt) + 7
+	.fill 255, 8, 0
+	.quad PHYS(boot_pdpt) + 7
+	.fill 254, 8, 0
+	.quad PHYS(boot_pdpt_image) + 7
 boot_pdpt:
-	.skip 4096
+	.quad PHYS(boot_pd) + 0x7, PHYS(boot_pd) + 0x1007, PHYS(boot_pd) + 0x2007, PHYS(boot_pd) + 0x3007
+	.fill 508, 8, 0
 boot_pdpt_image:
-	.skip 4096
+	.fill 510, 8, 0
+	.quad PHYS(boot_pd) + 7, 0
 boot_pd:
-	.skip 4 * 4096
+	.set page, 0
+	.rept 4 * 512
+	.quad (page << 21) + 0x83
+	.set page, page + 1
+	.endr
 
 /* The boot CPU's stacks, each above a page that paging.c leaves unmapped: its first thread's, then one for each IST entry. */
 	.section .stacks, "aw", @nobits
 	.balign 4096
 	.globl x86_boot_stacks, x86_boot_stack_top, x86_boot_stacks_end
 x86_boot_stacks:
-	.skip 4096
-	.skip 4 * 4096
+	.skip 5 * 4096
 x86_boot_stack_top:
-	.rept 4
-	.skip 4096
-	.skip 4 * 4096
-	.endr
+	.skip 4 * 5 * 4096
 x86_boot_stacks_end:
 
 	.section .note.GNU-stack, "", @progbits

@@ -7,7 +7,7 @@
  * | image: text, constants and symbols, data and bss | 4 KiB | execute; read; write (guard pages of the boot stacks: none) |
  * | direct map: all RAM | the largest that fit | write, the image's text and constants read only; never execute |
  * | early: firmware tables, interrupt controllers, HPET | 4 KiB | as asked for, never execute |
- * | heap, stacks, metadata, devices | root entries with an empty table | |
+ * | heap, stacks, metadata, devices | none: mm/kspace.c | |
  *
  * Nothing is mapped twice with different cache attributes, and no page is writable and executable under any address, the trampoline's
  * root aside, which only a starting CPU loads.
@@ -15,11 +15,9 @@
 #include <arch/string.h>
 #include <boot/pvh.h>
 #include <debug/debug.h>
-#include <paging.h>
 #include <x86.h>
 
-enum : u32 { ENTRIES = 512, HEAP_ROOTS = HEAP_WINDOWS >> (39 - HEAP_WINDOW_SHIFT), EARLY_TABLES = 12 };
-enum : u64 { LARGE = PTE_PS };
+enum : u32 { ENTRIES = 512, EARLY_TABLES = 12 };
 
 extern u8 __image_start[], __text_stop[], __rodata_stop[], __ksyms_page[], __image_end[], x86_boot_stacks[], x86_boot_stacks_end[];
 
@@ -70,7 +68,7 @@ map(u64 va, u64 pa, u64 len, u32 kmap_flags)
 		u64 *entry = entry_of(va, level);
 		if (entry == nullptr)
 			return false;
-		*entry = arch_pte_kernel(pa, kmap_flags) | (level > 0 ? LARGE : 0);
+		*entry = arch_pte_kernel(pa, kmap_flags) | (level > 0 ? (u64)PTE_PS : 0);
 		span = (u64)PAGE_SIZE << 9 * level;
 	}
 	return true;
@@ -80,7 +78,7 @@ map(u64 va, u64 pa, u64 len, u32 kmap_flags)
 static u64
 tables_needed(const struct boot_info *info)
 {
-	u64 n = 2 + 3 + HEAP_ROOTS + 4 + EARLY_TABLES + 4 + ((u64)__image_end - (u64)__image_start) / (ENTRIES * PAGE_SIZE);
+	u64 n = 2 + 3 + EARLY_TABLES + 4 + ((u64)__image_end - (u64)__image_start) / (ENTRIES * PAGE_SIZE);
 	n += 6 * ((u64)info->nram + info->nreserved + 4);
 	for (u32 i = 0; i < info->nram; i++)
 		n += (info->ram[i].end - info->ram[i].start) >> 30;
@@ -90,7 +88,7 @@ tables_needed(const struct boot_info *info)
 static bool
 map_image(void)
 {
-	u64 data = (u64)__rodata_stop, symbols = (u64)__ksyms_page, slot = (KERNEL_STACK_PAGES + 1) * PAGE_SIZE;
+	u64 data = (u64)__rodata_stop, symbols = (u64)__ksyms_page, slot = (BOOT_STACK_PAGES + 1) * PAGE_SIZE;
 	bool ok = map((u64)__image_start, virt_to_phys(__image_start), (u64)__text_stop - (u64)__image_start, KMAP_EXEC) &&
 	          map((u64)__text_stop, virt_to_phys(__text_stop), data - (u64)__text_stop, 0) &&
 	          map(symbols, virt_to_phys(__ksyms_page), (u64)__image_end - symbols, 0);
@@ -112,32 +110,18 @@ map_ram(struct boot_range range)
 	return map(DIRECT_MAP_BASE + range.start, range.start, range.end - range.start, KMAP_WRITE);
 }
 
-/** The trampoline's root: the kernel half, and the first 2 MiB at their own address. */
+/** The trampoline's root: the first 2 MiB at their own address. */
 static bool
 trampoline_init(void)
 {
 	u64 root = table_alloc(), pdpt = table_alloc(), pd = table_alloc();
 	if (pd == 0)
 		return false;
-	u64 *entries = phys_to_virt(root);
-	memcpy(entries + ENTRIES / 2, (u64 *)phys_to_virt(kernel_root) + ENTRIES / 2, PAGE_SIZE / 2);
-	entries[0] = pdpt | PTE_P | PTE_W;
+	*(u64 *)phys_to_virt(root) = pdpt | PTE_P | PTE_W;
 	*(u64 *)phys_to_virt(pdpt) = pd | PTE_P | PTE_W;
 	*(u64 *)phys_to_virt(pd) = PTE_P | PTE_W | PTE_PS;
 	trampoline_root = root;
 	return true;
-}
-
-static bool
-regions_init(void)
-{
-	static const u64 regions[] = { STACK_BASE, META_BASE, IO_BASE, EARLY_BASE };
-	bool ok = true;
-	for (u64 i = 0; ok && i < HEAP_ROOTS; i++)
-		ok = entry_of(HEAP_BASE + i * ROOT_ENTRY_SPAN, 2) != nullptr;
-	for (u32 i = 0; ok && i < COUNTOF(regions); i++)
-		ok = entry_of(regions[i], 2) != nullptr;
-	return ok;
 }
 
 bool
@@ -149,7 +133,7 @@ paging_init(struct boot_info *info)
 	pool_next = pool;
 	pool_end = pool + npages * PAGE_SIZE;
 	kernel_root = table_alloc();
-	bool ok = regions_init() && map_image();
+	bool ok = map_image();
 	for (u32 i = 0; ok && i < info->nram; i++)
 		ok = map_ram(info->ram[i]);
 	for (u32 i = 0; ok && i < info->nreserved; i++)
@@ -188,6 +172,8 @@ arch_kernel_root(void)
 u64
 x86_trampoline_root(void)
 {
+	u64 *root = phys_to_virt(trampoline_root);
+	memcpy(root + ENTRIES / 2, (u64 *)phys_to_virt(kernel_root) + ENTRIES / 2, PAGE_SIZE / 2);
 	return trampoline_root;
 }
 
@@ -208,35 +194,32 @@ arch_kernel_mapped(u64 va, u64 pa, u32 kmap_flags)
 	(void)va, (void)pa, (void)kmap_flags;
 }
 
-static void
+/** => false: too many pages to do it one by one. */
+static bool
 invalidate(u64 va, u64 npages)
 {
-	/* SAFETY: only forgets translations. */
-	for (u64 i = 0; i < npages; i++)
-		asm volatile("invlpg (%0)" : : "r"(va + i * PAGE_SIZE) : "memory");
+	for (u64 i = 0; i < npages && npages <= INVLPG_MAX; i++)
+		asm volatile("invlpg (%0)" : : "r"(va + i * PAGE_SIZE) : "memory");   /* SAFETY: only forgets a translation. */
+	return npages <= INVLPG_MAX;
 }
 
 /** Every entry of this CPU, global or not, of every address-space id: a change of CR4.PGE does that (SDM 3A, 4.10.4.1). */
 static void
 flush_everything(void)
 {
-	u64 flags = arch_irq_save(), cr4;
-	asm volatile("movq %%cr4, %0" : "=r"(cr4));
-	if ((cr4 & CR4_PGE_BIT) != 0) {
-		asm volatile("movq %0, %%cr4" : : "r"(cr4 & ~CR4_PGE_BIT) : "memory");
-		asm volatile("movq %0, %%cr4" : : "r"(cr4) : "memory");
-	} else {
+	u64 flags = arch_irq_save(), cr4 = cr4_read();
+	/* SAFETY: PGE only changes how long translations are kept; without it, a load of CR3 forgets all. CR3 and CR4 end as they were. */
+	cr4_write(cr4 & ~CR4_PGE_BIT);
+	cr4_write(cr4);
+	if ((cr4 & CR4_PGE_BIT) == 0)
 		cr3_write(cr3_read());
-	}
 	arch_irq_restore(flags);
 }
 
 void
 arch_tlb_flush_kernel(u64 va, u64 npages)
 {
-	if (npages <= INVLPG_MAX)
-		invalidate(va, npages);
-	else
+	if (!invalidate(va, npages))
 		flush_everything();
 }
 
@@ -250,10 +233,8 @@ void
 arch_tlb_flush_user(u64 va, u64 npages, u16 asid)
 {
 	(void)asid;   /* that of the space now loaded */
-	if (npages <= INVLPG_MAX)
-		invalidate(va, npages);
-	else
-		cr3_write(cr3_read());   /* without CR3_KEEP: drops what belongs to the loaded id */
+	if (!invalidate(va, npages))
+		cr3_write(cr3_read());   /* SAFETY: the same root; without CR3_KEEP, which drops what belongs to the loaded id. */
 }
 
 void

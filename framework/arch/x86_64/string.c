@@ -10,7 +10,7 @@
 
 #define NO_BUILTIN __attribute__((no_builtin("memcpy", "memmove", "memset", "memcmp")))
 
-enum : size_t { WORD = sizeof(u64), BLOCK = 8 * WORD };
+enum : size_t { WORD = sizeof(u64) };
 
 typedef u64 word_t __attribute__((aligned(1)));
 
@@ -23,20 +23,20 @@ bytes_to_boundary(u64 a, u64 b, size_t len)
 }
 
 /* SAFETY (all functions here): accesses lie within [dst, dst + len) and [src, src + len), which the callers vouch for; `left` counts down to 0. */
-NO_BUILTIN static void
-copy_up(u8 *to, const u8 *from, size_t len)
+NO_BUILTIN void *
+memcpy(void *dst, const void *src, size_t len)
 {
+	u8 *to = dst;
+	const u8 *from = src;
 	size_t left = len;
 	for (size_t n = bytes_to_boundary((u64)to, (u64)from, len); n != 0; n--, left--)
 		*to++ = *from++;
-	for (; left >= BLOCK; left -= BLOCK, to += BLOCK, from += BLOCK) {
-		for (u32 i = 0; i < BLOCK / WORD; i++)
-			((word_t *)to)[i] = ((const word_t *)from)[i];
-	}
+#pragma clang loop unroll_count(8)
 	for (; left >= WORD; left -= WORD, to += WORD, from += WORD)
 		*(word_t *)to = *(const word_t *)from;
 	for (; left != 0; left--)
 		*to++ = *from++;
+	return dst;
 }
 
 /* From the end: for a destination that lies above an overlapping source. */
@@ -54,19 +54,11 @@ copy_down(u8 *to, const u8 *from, size_t len)
 }
 
 NO_BUILTIN void *
-memcpy(void *dst, const void *src, size_t len)
-{
-	copy_up(dst, src, len);
-	return dst;
-}
-
-NO_BUILTIN void *
 memmove(void *dst, const void *src, size_t len)
 {
 	if ((u64)dst - (u64)src >= len)
-		copy_up(dst, src, len);
-	else
-		copy_down(dst, src, len);
+		return memcpy(dst, src, len);   /* goes upwards */
+	copy_down(dst, src, len);
 	return dst;
 }
 
@@ -78,10 +70,7 @@ memset(void *dst, int value, size_t len)
 	size_t left = len;
 	for (size_t n = bytes_to_boundary((u64)to, (u64)to, len); n != 0; n--, left--)
 		*to++ = (u8)value;
-	for (; left >= BLOCK; left -= BLOCK, to += BLOCK) {
-		for (u32 i = 0; i < BLOCK / WORD; i++)
-			((word_t *)to)[i] = word;
-	}
+#pragma clang loop unroll_count(8)
 	for (; left >= WORD; left -= WORD, to += WORD)
 		*(word_t *)to = word;
 	for (; left != 0; left--)
@@ -100,16 +89,4 @@ memcmp(const void *a, const void *b, size_t len)
 		if (left[i] != right[i])
 			return left[i] < right[i] ? -1 : 1;
 	return 0;
-}
-
-void
-page_zero(void *page)
-{
-	memset(page, 0, PAGE_SIZE);
-}
-
-void
-page_copy(void *dst, const void *src)
-{
-	copy_up(dst, src, PAGE_SIZE);
 }

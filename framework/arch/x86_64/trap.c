@@ -20,13 +20,8 @@
 #include <trap.h>
 #include <x86.h>
 
-enum : u32 {
-	EXCEPTION_DIVIDE = 0, EXCEPTION_DEBUG = 1, EXCEPTION_NMI = 2, EXCEPTION_OPCODE = 6, EXCEPTION_DOUBLE = 8,
-	EXCEPTION_PROTECTION = 13, EXCEPTION_PAGE = 14, EXCEPTION_MACHINE = 18, EXCEPTION_COUNT = 32,
-};
-enum : u64 { PAGE_ERROR_FETCH = 16 };
-
 struct fixup { u64 at, resume, any; };
+extern const u8 x86_boot_stacks[];
 extern const struct fixup __start_fixups[], __stop_fixups[];
 
 bool x86_stop_all;
@@ -75,12 +70,19 @@ opcode_name(u64 pc)
 	return nullptr;
 }
 
+/** Whether it is the guard of a task's stack, or of the one that the boot CPU starts and idles on (head.S). */
+static bool
+guard_hit(u64 address)
+{
+	return stack_guard_hit(address) || address - (u64)x86_boot_stacks < PAGE_SIZE;
+}
+
 static const char *
 page_fault_name(u64 address, u64 error)
 {
-	if (stack_guard_hit(address))
+	if (guard_hit(address))
 		return "kernel stack overflow";
-	if ((error & PAGE_ERROR_FETCH) != 0)
+	if ((error & PAGE_FETCH) != 0)
 		return nullptr;
 	if (address < USER_START || address >= (u64)-PAGE_SIZE)
 		return "null pointer";
@@ -129,14 +131,6 @@ exception(struct x86_frame *frame)
 	trap_report(frame, service_fault, address);
 }
 
-/** SMAP stays on in handlers whatever was interrupted: neither gate nor user mode clears AC. */
-static void
-access_close(void)
-{
-	if (x86_features.smap)
-		asm volatile("clac" : : : "memory");
-}
-
 void
 x86_interrupt(u32 vector, bool preemptible)
 {
@@ -158,7 +152,7 @@ x86_interrupt(u32 vector, bool preemptible)
 void
 x86_trap(struct x86_frame *frame)
 {
-	access_close();
+	user_access_close();   /* SMAP stays on in handlers whatever was interrupted: neither gate nor user mode clears AC */
 	if (frame->vector >= EXCEPTION_COUNT)
 		x86_interrupt((u32)frame->vector, (frame->rflags & X86_RFLAGS_IF) != 0);
 	else
@@ -178,11 +172,11 @@ section_cut(const struct x86_frame *frame)
 void
 x86_trap_ist(struct x86_frame *frame)
 {
-	access_close();
+	user_access_close();
 	if (frame->vector == EXCEPTION_NMI && __atomic_load_n(&x86_stop_all, __ATOMIC_ACQUIRE))
 		arch_stop();
 	u64 address = frame->vector == EXCEPTION_DOUBLE ? cr2_read() : 0;
-	bool overflow = address != 0 && stack_guard_hit(address) && !section_cut(frame);
+	bool overflow = address != 0 && guard_hit(address) && !section_cut(frame);
 	trap_report(frame, overflow ? "kernel stack overflow" : nullptr, address);
 }
 

@@ -12,6 +12,12 @@ struct x86_frame {
 	u64 vector, error, rip, cs, rflags, rsp, ss;
 };
 
+enum : u32 {
+	EXCEPTION_DIVIDE = 0, EXCEPTION_DEBUG = 1, EXCEPTION_NMI = 2, EXCEPTION_OPCODE = 6, EXCEPTION_DOUBLE = 8,
+	EXCEPTION_PROTECTION = 13, EXCEPTION_PAGE = 14, EXCEPTION_COUNT = 32,
+	PAGE_PRESENT = 1, PAGE_WRITE = 2, PAGE_FETCH = 16,   /* a page fault's error code */
+};
+
 /** A vector in kernel mode, on the interrupted stack; and one on an IST stack. */
 void x86_trap(struct x86_frame *frame);
 void x86_trap_ist(struct x86_frame *frame);

@@ -17,8 +17,6 @@ enum : u64 {
 	FLAGS_USER = 0x250dd5,   /* CF PF AF ZF SF TF DF OF RF AC ID: not IOPL, NT, VM, VIF, VIP */
 	DR6_CLEAR = 0xffff0ff0,
 };
-enum : u32 { EXCEPTION_DEBUG = 1, EXCEPTION_PROTECTION = 13, EXCEPTION_PAGE = 14, EXCEPTIONS = 32 };
-enum : u32 { PAGE_PRESENT = 1, PAGE_WRITE = 2, PAGE_FETCH = 16 };
 
 u64 x86_user_enter(struct user_regs *regs, u64 rip, u64 rflags, bool quick);
 
@@ -43,32 +41,22 @@ bases_load(struct user_context *context, u64 fs_base, u64 gs_base)
 	arch->gs_base = gs_base;
 }
 
-static u64
-debug_status(void)
-{
-	u64 dr6;
-	/* SAFETY: reads and resets what the last debug exception was; no breakpoint is ever set. */
-	asm volatile("movq %%dr6, %0" : "=r"(dr6));
-	asm volatile("movq %0, %%dr6" : : "r"((u64)DR6_CLEAR));
-	return dr6;
-}
-
 static void
 event_decode(u64 result, struct user_event *event)
 {
 	u32 vector = (u32)result, error = (u32)(result >> 32);
-	*event = (struct user_event){ .kind = USER_EXCEPTION, .vector = (u8)vector, .error = error };
+	*event = (struct user_event){ .kind = USER_EXCEPTION, .vector = (u8)vector, .error = error };   /* VECTOR_SYSCALL: 0 */
 	if (vector == VECTOR_SYSCALL) {
 		event->kind = USER_SYSCALL;
-		event->vector = 0;
 	} else if (vector == EXCEPTION_PAGE) {
 		event->kind = USER_PAGE_FAULT;
 		event->address = cr2_read();
 		event->present = (error & PAGE_PRESENT) != 0;
 		event->access = (error & PAGE_FETCH) != 0 ? USER_ACCESS_EXEC : (error & PAGE_WRITE) != 0 ? USER_ACCESS_WRITE : USER_ACCESS_READ;
 	} else if (vector == EXCEPTION_DEBUG) {
-		event->error = (u32)debug_status();
-	} else if (vector >= EXCEPTIONS) {
+		event->error = (u32)dr6_read();
+		dr6_write(DR6_CLEAR);   /* SAFETY: resets what the last debug exception was; no breakpoint is ever set. */
+	} else if (vector >= EXCEPTION_COUNT) {
 		event->kind = USER_INTERRUPTED;
 		x86_interrupt(vector, false);
 	}
@@ -91,6 +79,5 @@ arch_user_enter(struct user_context *context, struct user_event *event)
 	 * lower half; 3. of rflags only the user's bits are set; 4. interrupts are off, so what was checked is what is used. */
 	event_decode(x86_user_enter(regs, rip, rflags, quick), event);
 	/* Where AC was set in user mode, gates have not cleared it. */
-	if (x86_features.smap)
-		asm volatile("clac" : : : "memory");
+	user_access_close();
 }

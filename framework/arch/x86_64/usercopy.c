@@ -8,44 +8,36 @@
 #include <copy.h>
 #include <x86.h>
 
-static void
-user_open(void)
-{
-	if (x86_features.smap)
-		asm volatile("stac" : : : "memory");
-}
-
-static void
-user_close(void)
-{
-	if (x86_features.smap)
-		asm volatile("clac" : : : "memory");
-}
+/** The value of an access, for whose time user memory is open. */
+#define WHILE_OPEN(access)                                                                                             \
+	({                                                                                                             \
+		user_access_open();                                                                                    \
+		auto value_ = (access);                                                                                \
+		user_access_close();                                                                                   \
+		value_;                                                                                                \
+	})
 
 size_t
 arch_user_copy_in(void *dst, u64 at, size_t len)
 {
-	user_open();
-	size_t done = x86_user_copy(dst, (const void *)at, len);
-	user_close();
-	return done;
+	return WHILE_OPEN(x86_user_copy(dst, (const void *)at, len));
 }
 
 size_t
 arch_user_copy_out(u64 at, const void *src, size_t len)
 {
-	user_open();
-	size_t done = x86_user_copy((void *)at, src, len);
-	user_close();
-	return done;
+	return WHILE_OPEN(x86_user_copy((void *)at, src, len));
 }
 
 size_t
 arch_user_zero(u64 at, size_t len)
 {
-	user_open();
-	size_t done = x86_user_zero((void *)at, len);
-	user_close();
+	static const u8 zeros[PAGE_SIZE];
+	size_t done = 0, want = 0, now = 0;
+	for (; done < len && now == want; done += now) {
+		want = MIN(len - done, sizeof(zeros));
+		now = arch_user_copy_out(at + done, zeros, want);
+	}
 	return done;
 }
 
@@ -53,9 +45,7 @@ bool
 arch_user_load32(u64 at, u32 *out)
 {
 	u32 value = 0;
-	user_open();
-	bool ok = x86_user_load32((const u32 *)at, &value);
-	user_close();
+	bool ok = WHILE_OPEN(x86_user_load32((const u32 *)at, &value));
 	if (ok)
 		*out = value;
 	return ok;
@@ -65,9 +55,7 @@ bool
 arch_user_cas32(u64 at, u32 *expected, u32 to, bool *swapped)
 {
 	u32 wanted = *expected;
-	user_open();
-	u64 found = x86_user_cas32((u32 *)at, wanted, to);
-	user_close();
+	u64 found = WHILE_OPEN(x86_user_cas32((u32 *)at, wanted, to));
 	if (found >> 32 != 0)
 		return false;
 	*swapped = (u32)found == wanted;

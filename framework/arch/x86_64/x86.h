@@ -24,19 +24,9 @@ enum : u32 {
 enum : u16 { X86_COM1 = 0x3f8, X86_DEBUG_EXIT = 0x501 };
 
 enum x86_msr : u32 {
-	MSR_APIC_BASE = 0x1b,
-	MSR_TSC_DEADLINE = 0x6e0,
-	MSR_X2APIC = 0x800,
-	MSR_PAT = 0x277,
-	MSR_SYSENTER_CS = 0x174,
-	MSR_EFER = 0xc0000080,
-	MSR_STAR = 0xc0000081,
-	MSR_LSTAR = 0xc0000082,
-	MSR_FMASK = 0xc0000084,
-	MSR_FS_BASE = 0xc0000100,
-	MSR_GS_BASE = 0xc0000101,
-	MSR_KERNEL_GS_BASE = 0xc0000102,
-	MSR_TSC_AUX = 0xc0000103,
+	MSR_APIC_BASE = 0x1b, MSR_SYSENTER_CS = 0x174, MSR_PAT = 0x277, MSR_TSC_DEADLINE = 0x6e0, MSR_X2APIC = 0x800,
+	MSR_EFER = 0xc0000080, MSR_STAR = 0xc0000081, MSR_LSTAR = 0xc0000082, MSR_FMASK = 0xc0000084, MSR_FS_BASE = 0xc0000100,
+	MSR_GS_BASE = 0xc0000101, MSR_KERNEL_GS_BASE = 0xc0000102, MSR_TSC_AUX = 0xc0000103,
 };
 
 /** What this processor has. Probed once on the boot CPU; every CPU must have the same. */
@@ -63,6 +53,7 @@ static inline u64
 msr_read(u32 msr)
 {
 	u32 low, high;
+	/* SAFETY: only reads. */
 	asm volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr) : "memory");
 	return (u64)high << 32 | low;
 }
@@ -70,10 +61,12 @@ msr_read(u32 msr)
 static inline void
 msr_write(u32 msr, u64 value)
 {
+	/* SAFETY: each caller says what the register does and why this value is right for it. */
 	asm volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
 }
 
-/* u8 port_in8(u16 port), void port_out8(u16 port, u8 value), and so for 16 and 32 bits. */
+/* u8 port_in8(u16 port), void port_out8(u16 port, u8 value), and so for 16 and 32 bits.
+ * SAFETY: called for the framework's own devices, and for ports that io/port.c has given to a driver. */
 #define PORT_ACCESS(bits, suffix)                                                                                      \
 	static inline u##bits port_in##bits(u16 port)                                                                  \
 	{                                                                                                              \
@@ -84,53 +77,56 @@ msr_write(u32 msr, u64 value)
 	static inline void port_out##bits(u16 port, u##bits value)                                                     \
 	{                                                                                                              \
 		asm volatile("out" suffix " %0, %w1" : : "a"(value), "Nd"(port) : "memory");                           \
+	}
+PORT_ACCESS(8, "b")
+PORT_ACCESS(16, "w")
+PORT_ACCESS(32, "l")
+
+/* u64 cr2_read(void), void cr2_write(u64 value), and so for the other control and debug registers.
+ * SAFETY: reading has no effect. Each caller that writes says why the value is right. */
+#define REGISTER_ACCESS(name)                                                                                          \
+	static inline u64 name##_read(void)                                                                            \
+	{                                                                                                              \
+		u64 value;                                                                                             \
+		asm volatile("movq %%" #name ", %0" : "=r"(value) : : "memory");                                       \
+		return value;                                                                                          \
 	}                                                                                                              \
-	static_assert(true)
-PORT_ACCESS(8, "b");
-PORT_ACCESS(16, "w");
-PORT_ACCESS(32, "l");
+	static inline void name##_write(u64 value) { asm volatile("movq %0, %%" #name : : "r"(value) : "memory"); }
+REGISTER_ACCESS(cr0)
+REGISTER_ACCESS(cr2)
+REGISTER_ACCESS(cr3)
+REGISTER_ACCESS(cr4)
+REGISTER_ACCESS(dr6)
+REGISTER_ACCESS(dr7)
 
-/** Memory-mapped registers of the framework's own devices: one access of exactly this width. */
-static inline u32
-mmio_read32(const volatile void *at)
-{
-	return *(const volatile u32 *)at;
-}
-
-static inline void
-mmio_write32(volatile void *at, u32 value)
-{
-	*(volatile u32 *)at = value;
-}
+/* Memory-mapped registers of the framework's own devices: one access of exactly this width.
+ * SAFETY: `at` lies in what x86_map_early has mapped for the caller. */
+static inline u32 mmio_read32(const volatile void *at) { return *(const volatile u32 *)at; }
+static inline void mmio_write32(volatile void *at, u32 value) { *(volatile u32 *)at = value; }
 
 static inline u64
 tsc_read(void)
 {
 	u32 low, high;
+	/* SAFETY: only reads; TSC exists where x86_features.tsc says so, which the clock checks. */
 	asm volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
 	return (u64)high << 32 | low;
 }
 
-static inline u64
-cr2_read(void)
+/** User memory is the kernel's to touch from here on; SMAP is there again. Where there is no SMAP, always and nothing. */
+static inline void
+user_access_open(void)
 {
-	u64 value;
-	asm volatile("movq %%cr2, %0" : "=r"(value));
-	return value;
-}
-
-static inline u64
-cr3_read(void)
-{
-	u64 value;
-	asm volatile("movq %%cr3, %0" : "=r"(value));
-	return value;
+	/* SAFETY (both): sets, clears AC alone. Open only around the accesses of usercopy.c. */
+	if (x86_features.smap)
+		asm volatile("stac" : : : "memory");
 }
 
 static inline void
-cr3_write(u64 value)
+user_access_close(void)
 {
-	asm volatile("movq %0, %%cr3" : : "r"(value) : "memory");
+	if (x86_features.smap)
+		asm volatile("clac" : : : "memory");
 }
 
 /* --- part A: boot, paging, CPU set-up, traps --- */
@@ -138,6 +134,10 @@ cr3_write(u64 value)
 void x86_cpu_init(u32 cpu);
 /** Allocates the stacks of secondary CPU `cpu`, whose area exists: arch.ist_top and arch.start_stack. => false: no memory. Boot CPU, mm is up. */
 bool x86_cpu_prepare(u32 cpu);
+/** A processor's FPU. `first`: also finds out the format of the state. Interrupts off. */
+void fpu_cpu_init(bool first);
+/** Builds the kernel's page tables for this memory, taking a piece of RAM for them, and loads them. => false: no RAM below 4 GiB for them. */
+bool paging_init(struct boot_info *info);
 /**
  * Maps [pa, pa + len) for the framework's own use, for ever: device registers with KMAP_WRITE | KMAP_UNCACHED, firmware tables with 0 (read only).
  * => null: empty, wraps, beyond the CPU's physical addresses, or no room. Between the start of x86_platform_init and framework_main.

@@ -4,8 +4,9 @@
  *
  * `log_info("cpu {}: {} MiB at {x}", cpu, mib, addr)`: each `{}` takes the next argument: an integer, a bool, a
  * `struct cbytes` (text) or an err_t; `{x}` prints an integer in hexadecimal with 0x, `{c}` as a character. Too few or
- * too many arguments do not compile; an unknown directive prints as it stands. Control characters in a text become spaces,
- * so that a line is always one line. Lines go to a ring (read by `log_read`) and, from the console level up, to the console.
+ * too many arguments do not compile; an unknown directive prints as it stands. Control characters in a text become
+ * spaces, so that a line is always one line. Lines go to a ring (read by `log_read`) and, from the console level up, to
+ * the console.
  */
 #pragma once
 
@@ -33,29 +34,25 @@ static inline struct log_arg log_arg_bytes(struct bytes v) { return (struct log_
 	int: log_arg_signed, i64: log_arg_signed, long long: log_arg_signed, bool: log_arg_bool,                        \
 	struct cbytes: log_arg_text, struct bytes: log_arg_bytes)(x),
 
-#define LOG_EXPAND_(...) __VA_ARGS__
-#define LOG_ARGS_0_()
-#define LOG_ARGS_1_(a)                      LOG_ARG_(a)
-#define LOG_ARGS_2_(a, b)                   LOG_ARG_(a) LOG_ARG_(b)
-#define LOG_ARGS_3_(a, b, c)                LOG_ARGS_2_(a, b) LOG_ARG_(c)
-#define LOG_ARGS_4_(a, b, c, d)             LOG_ARGS_3_(a, b, c) LOG_ARG_(d)
-#define LOG_ARGS_5_(a, b, c, d, e)          LOG_ARGS_4_(a, b, c, d) LOG_ARG_(e)
-#define LOG_ARGS_6_(a, b, c, d, e, f)       LOG_ARGS_5_(a, b, c, d, e) LOG_ARG_(f)
-#define LOG_ARGS_7_(a, b, c, d, e, f, g)    LOG_ARGS_6_(a, b, c, d, e, f) LOG_ARG_(g)
-#define LOG_ARGS_8_(a, b, c, d, e, f, g, h) LOG_ARGS_7_(a, b, c, d, e, f, g) LOG_ARG_(h)
-#define LOG_COUNT_(_0, _1, _2, _3, _4, _5, _6, _7, _8, n, ...) n
-#define LOG_CAT_(a, b)  a##b
-#define LOG_CAT2_(a, b) LOG_CAT_(a, b)
-#define LOG_NARGS_(...) LOG_COUNT_(_ __VA_OPT__(, ) __VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+/* LOG_EACH_(a, b, c): LOG_ARG_ of each. It names itself only in part, so each scan of LOG_SCAN_ (13) expands one more. */
+#define LOG_EACH_(a, ...) LOG_ARG_(a) __VA_OPT__(LOG_AGAIN_ LOG_PARENS_ (__VA_ARGS__))
+#define LOG_AGAIN_()      LOG_EACH_
+#define LOG_PARENS_       ()
+#define LOG_SCAN_(...)    LOG_SCAN3_(LOG_SCAN3_(LOG_SCAN3_(__VA_ARGS__)))
+#define LOG_SCAN3_(...)   LOG_SCAN1_(LOG_SCAN1_(LOG_SCAN1_(__VA_ARGS__)))
+#define LOG_SCAN1_(...)   __VA_ARGS__
 /* The array has one unused element so that it is never empty. */
-#define LOG_ARRAY_(...) ((const struct log_arg[]){ LOG_CAT2_(LOG_ARGS_, LOG_CAT2_(LOG_NARGS_(__VA_ARGS__), _))(__VA_ARGS__){ } })
+#define LOG_ARRAY_(...) ((const struct log_arg[]){ __VA_OPT__(LOG_SCAN_(LOG_EACH_(__VA_ARGS__))) { } })
+#define LOG_NARGS_(...) ((u32)(sizeof(LOG_ARRAY_(__VA_ARGS__)) / sizeof(struct log_arg)) - 1)
 
-/* Counts the directives of a format of up to 120 characters at compile time; in a longer one a directive without argument prints `{?}`. */
+/* Counts the directives of a format of up to 120 characters at compile time; in a longer one a directive without argument
+ * prints `{?}`. */
 #define LOG_DIRECTIVE_(f, n, i)                                                                                        \
 	((i) + 1 < (n) && (f)[i] == '{' &&                                                                             \
 	 ((f)[(i) + 1] == '}' || ((i) + 2 < (n) && (f)[(i) + 2] == '}' && ((f)[(i) + 1] == 'x' || (f)[(i) + 1] == 'c'))))
 #define LOG_DIRECTIVES_4_(f, n, i)                                                                                     \
-	(LOG_DIRECTIVE_(f, n, i) + LOG_DIRECTIVE_(f, n, (i) + 1) + LOG_DIRECTIVE_(f, n, (i) + 2) + LOG_DIRECTIVE_(f, n, (i) + 3))
+	(LOG_DIRECTIVE_(f, n, i) + LOG_DIRECTIVE_(f, n, (i) + 1) + LOG_DIRECTIVE_(f, n, (i) + 2) +                     \
+	 LOG_DIRECTIVE_(f, n, (i) + 3))
 #define LOG_DIRECTIVES_20_(f, n, i)                                                                                    \
 	(LOG_DIRECTIVES_4_(f, n, i) + LOG_DIRECTIVES_4_(f, n, (i) + 4) + LOG_DIRECTIVES_4_(f, n, (i) + 8) +            \
 	 LOG_DIRECTIVES_4_(f, n, (i) + 12) + LOG_DIRECTIVES_4_(f, n, (i) + 16))
@@ -64,7 +61,8 @@ static inline struct log_arg log_arg_bytes(struct bytes v) { return (struct log_
 	 LOG_DIRECTIVES_20_(f, n, 60) + LOG_DIRECTIVES_20_(f, n, 80) + LOG_DIRECTIVES_20_(f, n, 100))
 PRIVATE static inline struct cbytes
 log_format_(const char *format, size_t len, u32 nargs)
-	__attribute__((diagnose_if(len <= 120 && (u32)LOG_DIRECTIVES_(format, len) != nargs, "the format wants another number of arguments", "error")))
+	__attribute__((diagnose_if(len <= 120 && (u32)LOG_DIRECTIVES_(format, len) != nargs,
+	                           "the format wants another number of arguments", "error")))
 {
 	(void)nargs;
 	return (struct cbytes){ (const u8 *)format, len };
@@ -74,19 +72,22 @@ log_format_(const char *format, size_t len, u32 nargs)
 /** Writes one line. `format` is a literal; see the head of this file. => never sleeps, never fails; long lines are cut. */
 PRIVATE void log_print(enum log_level level, struct cbytes format, const struct log_arg *scoped args, u32 nargs);
 
-#define log_error(format, ...) log_print(LOG_ERROR, LOG_FORMAT_(format, __VA_ARGS__), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
-#define log_warn(format, ...)  log_print(LOG_WARN, LOG_FORMAT_(format, __VA_ARGS__), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
-#define log_info(format, ...)  log_print(LOG_INFO, LOG_FORMAT_(format, __VA_ARGS__), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
-#define log_debug(format, ...) log_print(LOG_DEBUG, LOG_FORMAT_(format, __VA_ARGS__), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
+/* The last three parameters of log_print and its like. */
+#define LOG_LINE_(format, ...)                                                                                         \
+	LOG_FORMAT_(format, __VA_ARGS__), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__)
+#define log_error(format, ...) log_print(LOG_ERROR, LOG_LINE_(format, __VA_ARGS__))
+#define log_warn(format, ...)  log_print(LOG_WARN, LOG_LINE_(format, __VA_ARGS__))
+#define log_info(format, ...)  log_print(LOG_INFO, LOG_LINE_(format, __VA_ARGS__))
+#define log_debug(format, ...) log_print(LOG_DEBUG, LOG_LINE_(format, __VA_ARGS__))
 
 /** Formats into dst as a log line would; returns the length of the whole text, of which dst has what fits. */
 PRIVATE size_t format_print(struct bytes dst, struct cbytes format, const struct log_arg *scoped args, u32 nargs);
-#define format_text(dst, format, ...) format_print((dst), LOG_FORMAT_(format, __VA_ARGS__), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__))
+#define format_text(dst, format, ...) format_print((dst), LOG_LINE_(format, __VA_ARGS__))
 
 /**
- * The log is one stream of lines "<level>[seconds.micros] cpuN: text"; the ring has the last 64 KiB of it, from a line's start on.
- * Copies log text from position *pos on (0 is the oldest) into dst, moves *pos past it, and returns the length; 0 at the
- * end. A position that has been overwritten moves to the oldest text still there.
+ * The log is one stream of lines "<level>[seconds.micros] cpuN: text"; the ring has the last 64 KiB of it, from a line's
+ * start on. Copies log text from position *pos on (0 is the oldest) into dst, moves *pos past it, and returns the length;
+ * 0 at the end. A position that has been overwritten moves to the oldest text still there.
  */
 size_t log_read(u64 *scoped pos, struct bytes dst);
 

@@ -3,8 +3,10 @@
 #include <arch/string.h>
 #include <cadre/contain.h>
 #include <cadre/task.h>
+#include <cadre/time.h>
 #include <cadre/vm_space.h>
 #include <copy.h>
+#include <cpu/cpu.h>
 #include <mm/mm.h>
 #include <test.h>
 #include <trap.h>
@@ -157,6 +159,34 @@ TEST(endless_recursion_is_contained)
 	for (u32 i = 0; i < 5; i++)   /* the IST stack is as good as new each time */
 		EXPECT_TRAP((void)recurse(100000));
 	EXPECT(arch_irq_enabled());
+}
+
+static void
+recurse_for_good(struct object *unused)
+{
+	(void)unused;
+	(void)recurse(100000);
+}
+
+TEST(a_handler_that_overflows_the_boot_stack_of_an_idle_cpu_is_contained)
+{
+	struct timer *timer = nullptr;
+	u64 before = contain_count();
+	bool set = false;
+
+	EXPECT_EQ(timer_create(recurse_for_good, nullptr, &timer), OK);
+	for (u32 i = 0; i < 1000 && !set; i++) {
+		preempt_disable();
+		set = this_cpu()->id == 0;   /* only this one idles on a boot stack */
+		if (set)
+			timer_set(timer, clock_now() + NS_PER_MS);
+		preempt_enable();
+		(void)task_sleep_until(clock_now() + (set ? 10 : 1) * NS_PER_MS, false);
+	}
+	EXPECT(!set || contain_count() == before + 1);
+	timer_put(timer);
+	if (!set)
+		test_skip("never ran on CPU 0");
 }
 
 TEST(a_stack_probe_in_the_guard_is_contained)
