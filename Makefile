@@ -51,9 +51,11 @@ SAFE       := $(COMMON) $(MACHINE) -fsanitize=signed-integer-overflow \
 # --- sources -------------------------------------------------------------------------------------
 MODULES := boot cpu mm object task sync irq time user io dma debug
 FW_SRC  := $(wildcard $(MODULES:%=framework/%/*.c) $(ARCHDIR)/*.c $(ARCHDIR)/*.S)
-FW_TEST := $(wildcard $(MODULES:%=framework/%/test/*_test.c) $(ARCHDIR)/test/*_test.c $(ARCHDIR)/test/*.S) tests/unit/main.c
+FW_TEST := $(wildcard $(MODULES:%=framework/%/test/*_test.c) $(ARCHDIR)/test/*_test.c $(ARCHDIR)/test/*.S) \
+           $(wildcard services/lib/test/*_test.c) tests/unit/main.c
 POLICY  := $(wildcard services/policy/*.c)
 SERVICE := $(filter-out $(POLICY),$(wildcard services/*/*.c))
+LIB     := $(wildcard services/lib/*.c)
 TRAPPER := $(wildcard tests/services/*.c)
 HELLO   := $(wildcard examples/hello-kernel/*.c)
 
@@ -100,6 +102,12 @@ $(OUT)/tests/unit/%.o: tests/unit/%.c Makefile
 	@echo '  CC    $<'
 	$(Q)$(CC) $(FRAMEWORK) -MMD -MP -c -o $@ $<
 
+# Tests of what services share: framework code, as all tests.
+$(OUT)/services/lib/test/%.o: services/lib/test/%.c Makefile
+	@mkdir -p $(@D)
+	@echo '  CC    $<'
+	$(Q)$(CC) $(FRAMEWORK) -Iservices/lib -MMD -MP -c -o $@ $<
+
 # A service is checked, its options are checked, then it is compiled: one rule, so that none of the three can be left out.
 # (A hosted build is for tests under sanitizers, which take the place of some of the options: there the options go unchecked.)
 define SERVICE_RULE
@@ -115,7 +123,7 @@ endef
 deps_of = $(addprefix -Iservices/,$(notdir $(1)) $(shell cat $(1)/deps 2>/dev/null))
 $(foreach dir,$(patsubst %/,%,$(sort $(dir $(POLICY) $(SERVICE)))),$(eval $(call SERVICE_RULE,$(dir),$(call deps_of,$(dir)))))
 $(eval $(call SERVICE_RULE,examples/hello-kernel,))
-$(eval $(call SERVICE_RULE,tests/services,))
+$(eval $(call SERVICE_RULE,tests/services,-Iservices/lib))
 
 # --- linking -------------------------------------------------------------------------------------
 # Linked twice: the second time with the table of symbols and lines made from the first, at the end, where it moves nothing.
@@ -130,7 +138,7 @@ $(OUT)/$(1): $(call obj,$(2) $(3)) $(ARCHDIR)/kernel.lds tools/ksyms/ksyms.py
 	$(Q)$(LLVM)/llvm-strip -o $$@.image $$@
 endef
 $(eval $(call IMAGE_RULE,cadre.elf,$(FW_SRC),$(POLICY) $(SERVICE)))
-$(eval $(call IMAGE_RULE,test.elf,$(FW_SRC) $(FW_TEST),$(POLICY) $(TRAPPER)))
+$(eval $(call IMAGE_RULE,test.elf,$(FW_SRC) $(FW_TEST),$(POLICY) $(LIB) $(TRAPPER)))
 $(eval $(call IMAGE_RULE,hello-kernel.elf,$(FW_SRC),$(POLICY) $(HELLO)))
 
 # The user program of hello-kernel: a flat binary.
@@ -140,7 +148,7 @@ $(OUT)/hello.bin: examples/hello-kernel/hello.S
 	$(Q)$(CC) --target=x86_64-unknown-linux-gnu -c -o $(@:.bin=.o) $<
 	$(Q)$(LLVM)/llvm-objcopy -O binary -j .text $(@:.bin=.o) $@
 
-HOST_OBJ := $(call obj,$(FW_SRC) $(FW_TEST) $(POLICY) $(TRAPPER))
+HOST_OBJ := $(call obj,$(FW_SRC) $(FW_TEST) $(POLICY) $(LIB) $(TRAPPER))
 $(OUT)/unit-tests: $(HOST_OBJ)
 	@echo '  LINK  $@'
 	$(Q)$(CC) $(SANITIZE) -no-pie -o $@ $^ -lpthread

@@ -2,7 +2,8 @@
 /**
  * Memory functions, which the compiler calls too.
  *
- * Aligned 8-byte words are moved whole: a pointer that another CPU copies over is never seen torn (docs/safe-c.md, data races).
+ * Aligned 8-byte words are moved whole: a pointer that another CPU copies over is never seen torn (docs/safe-c.md,
+ * data races).
  */
 #pragma once
 

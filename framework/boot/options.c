@@ -25,18 +25,13 @@ cmdline(void)
 	return (struct cbytes){ (const u8 *)boot_info.cmdline, len };
 }
 
-/** As much of `src` as fits; returns its whole length. */
-static size_t
-copy_fitting(struct bytes dst, struct cbytes src)
-{
-	memcpy(dst.ptr, src.ptr, MIN(dst.len, src.len));
-	return src.len;
-}
-
 size_t
 boot_cmdline(struct bytes dst)
 {
-	return copy_fitting(dst, cmdline());
+	struct cbytes text = cmdline();
+
+	memcpy(dst.ptr, text.ptr, MIN(dst.len, text.len));
+	return text.len;
 }
 
 /** The first word of `text` from *at on, and *at behind it; empty at the end. */
@@ -55,31 +50,31 @@ bool
 boot_option(struct cbytes key, struct bytes dst, size_t *len)
 {
 	struct cbytes text = cmdline(), word, value = {};
-	bool found = false;
 
 	/* The last one counts: what a user appends overrides. */
 	for (size_t at = 0; (word = word_next(text, &at)).len != 0;) {
-		if (word.len < key.len || key.len == 0 || !cbytes_equal(cbytes_sub(word, 0, key.len), key))
-			continue;
-		if (word.len > key.len && word.ptr[key.len] != '=')
+		if (word.len < key.len || key.len == 0 || !cbytes_equal(cbytes_sub(word, 0, key.len), key) ||
+		    (word.len > key.len && word.ptr[key.len] != '='))
 			continue;
 		value = cbytes_from(word, MIN(key.len + 1, word.len));
-		found = true;
 	}
-	if (found)
-		*len = copy_fitting(dst, value);
-	return found;
+	if (value.ptr == nullptr)
+		return false;
+	memcpy(dst.ptr, value.ptr, MIN(dst.len, value.len));
+	*len = value.len;
+	return true;
 }
 
 static bool
 initrd_pin(void)
 {
 	u64 users = __atomic_load_n(&initrd_users, __ATOMIC_RELAXED);
-	do {
-		if ((users & INITRD_FREED) != 0)
-			return false;
-	} while (!__atomic_compare_exchange_n(&initrd_users, &users, users + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
-	return true;
+
+	while ((users & INITRD_FREED) == 0)
+		if (__atomic_compare_exchange_n(&initrd_users, &users, users + 1, false, __ATOMIC_ACQUIRE,
+		                                __ATOMIC_RELAXED))
+			return true;
+	return false;
 }
 
 /** The last user after boot_initrd_free gives the memory back. */
@@ -111,8 +106,8 @@ boot_initrd_read(size_t off, struct bytes dst)
 		if (!initrd_pin())
 			misuse("read of the initrd while it was freed");
 		/* SAFETY: 1. [off, off + dst.len) lies in the initrd, checked above. 2. The initrd is RAM, which the
-		 * direct map has. 3. It is not given
-		 * back before initrd_unpin. The service's memory is written with nothing held: it may fault. */
+		 * direct map has. 3. It is not given back before initrd_unpin. The service's memory is written with
+		 * nothing held: it may fault. */
 		memcpy(chunk, (const u8 *)phys_to_virt(boot_info.initrd.start) + off + done, len);
 		initrd_unpin();
 		memcpy(dst.ptr + done, chunk, len);

@@ -2,8 +2,9 @@
 /**
  * Reading a PVH loader's start information: see pvh.h.
  *
- * Every address and count is the loader's: each read is checked against the view of physical memory, each loop is bounded, each range is cut to
- * page bounds before use. A list that is full drops the rest, which loses RAM or is refused, and never makes RAM.
+ * Every address and count is the loader's: each read is checked against the view of physical memory, each loop is
+ * bounded, each range is cut to page bounds before use. A list that is full drops the rest, which loses RAM or is
+ * refused, and never makes RAM.
  */
 #include <arch/string.h>
 #include <boot/pvh.h>
@@ -19,7 +20,7 @@ struct pvh_entry { u64 start, size; u32 type, reserved; };
 struct pvh_module { u64 start, size, cmdline, reserved; };
 static_assert(sizeof(struct pvh_start) == 56 && sizeof(struct pvh_entry) == 24 && sizeof(struct pvh_module) == 32);
 
-struct ranges { struct boot_range *items; u32 n; };   /* of BOOT_RANGES_MAX */
+struct ranges { struct boot_range *items; u32 n; };   /* of BOOT_RANGES_MAX, by ascending start */
 
 static bool
 view_read(struct phys_view memory, u64 at, void *out, size_t len)
@@ -38,22 +39,19 @@ ranges_add(struct ranges *list, u64 start, u64 end)
 		return true;
 	if (list->n == BOOT_RANGES_MAX)
 		return false;
-	list->items[list->n++] = (struct boot_range){ start, end };
+	u32 i = list->n++;
+	for (; i > 0 && list->items[i - 1].start > start; i--)
+		list->items[i] = list->items[i - 1];
+	list->items[i] = (struct boot_range){ start, end };
 	return true;
 }
 
-/** Sorts, drops what is empty, and joins what touches or overlaps. */
+/** Drops what is empty, and joins what touches or overlaps. */
 static void
 ranges_tidy(struct ranges *list)
 {
 	u32 n = 0;
 
-	for (u32 i = 1; i < list->n; i++)
-		for (u32 k = i; k > 0 && list->items[k].start < list->items[k - 1].start; k--) {
-			struct boot_range later = list->items[k - 1];
-			list->items[k - 1] = list->items[k];
-			list->items[k] = later;
-		}
 	for (u32 i = 0; i < list->n; i++)
 		if (n > 0 && list->items[i].start <= list->items[n - 1].end)
 			list->items[n - 1].end = MAX(list->items[n - 1].end, list->items[i].end);
@@ -66,7 +64,7 @@ ranges_tidy(struct ranges *list)
 static void
 ranges_remove(struct ranges *list, u64 start, u64 end)
 {
-	for (u32 i = 0, n = list->n; i < n; i++) {
+	for (u32 i = 0; i < list->n; i++) {
 		struct boot_range *range = &list->items[i];
 		if (start >= range->end || end <= range->start)
 			continue;
@@ -100,9 +98,8 @@ memmap_read(struct phys_view memory, const struct pvh_start *start, u64 ram_limi
 		return false;
 	for (u32 pass = 0; pass < 2; pass++) {
 		for (u32 i = 0; i < n; i++) {
-			if (!view_read(memory, start->memmap + i * sizeof(entry), &entry, sizeof(entry)))
-				return false;
-			if ((entry.type == PVH_RAM) != (pass == 0) || entry.start >= ram_limit || entry.size == 0)
+			if (!view_read(memory, start->memmap + i * sizeof(entry), &entry, sizeof(entry)) ||
+			    (entry.type == PVH_RAM) != (pass == 0) || entry.start >= ram_limit || entry.size == 0)
 				continue;
 			u64 end = entry.start + MIN(entry.size, ram_limit - entry.start);
 			if (pass == 0)
@@ -125,12 +122,12 @@ cmdline_read(struct phys_view memory, u64 at, char *out)
 }
 
 static void
-initrd_read(struct phys_view memory, const struct pvh_start *start, struct boot_range image, const struct ranges *ram, struct boot_range *out)
+initrd_read(struct phys_view memory, const struct pvh_start *start, struct boot_range image, const struct ranges *ram,
+            struct boot_range *out)
 {
 	struct pvh_module module;
-	if (start->nmodules == 0 || !view_read(memory, start->modules, &module, sizeof(module)))
-		return;
-	if (module.size == 0 || module.start < BOOT_LOW_END || range_exceeds(module.start, module.size, ram->items[ram->n - 1].end))
+	if (start->nmodules == 0 || !view_read(memory, start->modules, &module, sizeof(module)) || module.size == 0 ||
+	    module.start < BOOT_LOW_END || range_exceeds(module.start, module.size, ram->items[ram->n - 1].end))
 		return;
 	u64 first = align_down(module.start, PAGE_SIZE), last = align_up(module.start + module.size, PAGE_SIZE);
 	if (!ranges_contain(ram, first, last) || (first < image.end && last > image.start))
@@ -139,14 +136,14 @@ initrd_read(struct phys_view memory, const struct pvh_start *start, struct boot_
 }
 
 bool
-pvh_parse(struct phys_view memory, u64 start_info, struct boot_range image, u64 ram_limit, struct boot_info *out, u64 *rsdp)
+pvh_parse(struct phys_view memory, u64 start_info, struct boot_range image, u64 ram_limit, struct boot_info *out,
+          u64 *rsdp)
 {
 	struct pvh_start start;
 	struct ranges ram = { out->ram, 0 }, reserved = { out->reserved, 0 };
 	*out = (struct boot_info){ .ncpus = 1 };
-	if (!view_read(memory, start_info, &start, sizeof(start)) || start.magic != PVH_MAGIC)
-		return false;
-	if (!memmap_read(memory, &start, ram_limit, &ram) || !ranges_contain(&ram, image.start, image.end))
+	if (!view_read(memory, start_info, &start, sizeof(start)) || start.magic != PVH_MAGIC ||
+	    !memmap_read(memory, &start, ram_limit, &ram) || !ranges_contain(&ram, image.start, image.end))
 		return false;
 
 	out->ram_end = ram.items[ram.n - 1].end;

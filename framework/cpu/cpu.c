@@ -94,29 +94,27 @@ cpu_reschedule(u32 id)
 		arch_ipi(id, IPI_RESCHEDULE);
 }
 
-/** Offset of `image`, the address of a per-CPU variable in the section. */
-static u64
-local_offset(const void *image)
+/** Copy on `cpu` of the per-CPU variable whose address in the section is `image`. */
+static void *
+local_at(const struct cpu *cpu, const void *image)
 {
 	u64 off = (u64)image - (u64)__start_cpu_local;
 	if (off >= local_len())
 		misuse("cpu_local: not a per-CPU variable");
-	return off;
+	/* SAFETY: each area's local data is local_len() long: cpu_area_create, and the section is the boot CPU's; `off` is below that. */
+	return (u8 *)cpu->local + off;
 }
 
 void *
 cpu_local_here_(void *image)
 {
-	/* SAFETY: each area's local data is local_len() long: cpu_area_create, and the section is the boot CPU's; local_offset is below that. */
-	return (u8 *)this_cpu()->local + local_offset(image);
+	return local_at(this_cpu(), image);
 }
 
 void *
 cpu_local_of_(void *image, u32 id)
 {
-	u64 off = local_offset(image);
 	if (!cpu_set_has(cpu_online_set(), id))
 		misuse("cpu_local_of: no such CPU");
-	/* SAFETY: as in cpu_local_here_; an online CPU has an area for ever. */
-	return (u8 *)cpu_table[id]->local + off;
+	return local_at(cpu_table[id], image);   /* an online CPU has an area for ever */
 }

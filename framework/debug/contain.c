@@ -49,10 +49,11 @@ contain_push(struct contain_frame *frame)
 		.outer = *chain, .irqs_on = irqs_on, .cursor_open = cpu->current != nullptr && vm_cursor_is_open(),
 		.preempt_off = cpu->preempt_off, .irq_depth = cpu->irq_depth, .raw_depth = cpu->raw_depth,
 		.nlocks = holder->nlocks, .rcu_depth = holder->rcu_depth, .pins = holder->pins,
+		.stack_limit = cpu->stack_limit,
 	};
-	frame->stack_limit = cpu->stack_limit;
 	if (!irqs_on)
-		stack_limit_set(cpu, (u64)frame, cpu->irq_depth != 0 && frame->outer == nullptr ? STACK_RESERVE_HANDLER : STACK_RESERVE_POLICY);
+		stack_limit_set(cpu, (u64)frame, cpu->irq_depth != 0 && frame->outer == nullptr ?
+		                                 STACK_RESERVE_HANDLER : STACK_RESERVE_POLICY);
 	*chain = frame;
 	arch_irq_restore(flags);
 }
@@ -215,17 +216,11 @@ bounds_trap(void)
 }
 
 bool
-contain_call(trap_fn *fn)
+contain_call(contained_fn *fn, struct object *arg)
 {
-	struct contain_frame frame;
-
 	if (fn == nullptr)
 		misuse("contain_call of no function");
-	if (contain_begin(&frame) != 0)
-		return false;
-	fn();
-	contain_end(&frame);
-	return true;
+	return CONTAINED(fn(arg));
 }
 
 u64

@@ -14,15 +14,16 @@
 
 /**
  * A place that a trap returns to. Lives on the stack of the code that set it; chained per task and, in interrupt
- * handlers, per CPU. A raw lock taken before the frame is its owner's (policies are called with one held) and stays held;
- * one taken inside makes a trap fatal.
+ * handlers, per CPU. A raw lock taken before the frame is its owner's (policies are called with one held) and stays
+ * held; one taken inside makes a trap fatal.
  */
 struct contain_frame {
 	struct arch_recovery place;
 	struct contain_frame *outer;
 	u32 preempt_off, irq_depth, raw_depth;   /* depths to go back to */
 	u32 nlocks, rcu_depth, pins;             /* how many the holder had then */
-	u64 stack_limit;                         /* of services, to go back to where not irqs_on: a handler or policy runs inside */
+	u64 stack_limit;                         /* of services, to go back to where not irqs_on: a handler or policy
+	                                            runs inside */
 	bool irqs_on, cursor_open;               /* a cursor is closed at a trap only if opened inside */
 };
 
@@ -43,17 +44,16 @@ void contain_recovered(struct contain_frame *frame);
 
 /** One trap of a service, or a fault of the framework. */
 struct kernel_trap {
-	const char *what;     /* "array index out of bounds", "page fault", … */
-	const char *file;     /* where the check stands that found it; may be null */
+	const char *what, *file;  /* "page fault", …; where the check stands that found it, or null */
 	u32 line;
-	bool from_service_fault;  /* a misuse, a check the compiler made, a division, or a fault on an address that services
-	                             can present: guard at 0, heap windows, stack guard */
+	bool from_service_fault;  /* a misuse, a check the compiler made, a division, or a fault on an address that
+	                             services can present: guard at 0, heap windows, stack guard */
 	u64 pc, fp, sp, address, error;   /* the interrupted ones; pc: in the instruction at fault, or the call */
 	const u64 *regs;      /* for the report: see arch */
 	u32 nregs;            /* 0: no registers are known */
 	const char *const *reg_names;
 };
-/** Contains the trap or panics. Does not return. The architecture calls this for what the processor traps in kernel mode. */
+/** Contains the trap or panics. The architecture calls this for what the processor traps in kernel mode. */
 [[noreturn]] void trap_in_kernel(const struct kernel_trap *trap);
 
 [[noreturn]] void panic_at(const char *file, u32 line, struct cbytes format, const struct log_arg *args, u32 nargs);

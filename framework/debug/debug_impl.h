@@ -13,8 +13,9 @@ void log_leave(u64 flags);
 [[noreturn]] void panic_trap(const struct kernel_trap *trap);
 /** Whether the machine is going down: nothing is contained any more. */
 bool panic_started(void);
-/** The image's symbol table, and symbol_find in any bytes that claim to be one. */
-struct cbytes symbol_table(void);
+/* The image's symbol table; both null in an image without one (the first link). */
+extern const u8 ksyms_start[] __attribute__((weak)), ksyms_end[] __attribute__((weak));
+/** symbol_find in any bytes that claim to be a symbol table. */
 bool symbol_find_in(struct cbytes raw, u64 pc, struct symbol *out);
 /** "function+0x12 (file.c:34)" of a return address; returns the length of what is in dst. */
 size_t symbol_print(struct bytes dst, u64 return_pc);

@@ -23,10 +23,9 @@ format_number(struct format_out *out, u64 value, u32 base)
 	u8 digits[20];
 	u32 at = sizeof(digits);
 
-	do {
+	do
 		digits[--at] = (u8)"0123456789abcdef"[value % base];
-		value /= base;
-	} while (value != 0);
+	while ((value /= base) != 0);
 	format_bytes(out, (struct cbytes){ digits + at, sizeof(digits) - at });
 }
 

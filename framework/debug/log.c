@@ -26,12 +26,11 @@ log_enter(u64 *flags)
 {
 	*flags = arch_irq_save();
 	u32 *inside = &log_inside[this_cpu()->id % CPU_MAX];
-	if (*inside != 0) {
-		arch_irq_restore(*flags);
-		return false;
-	}
+	bool entered = *inside == 0;
 	*inside = 1;
-	return true;
+	if (!entered)
+		arch_irq_restore(*flags);
+	return entered;
 }
 
 void

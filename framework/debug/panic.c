@@ -39,7 +39,7 @@ static void
 panic_stop_others(u32 self)
 {
 	for (u32 i = 0; i < CPU_MAX; i++)
-		if (i != self && cpu_table[i] != nullptr && __atomic_load_n(&cpu_table[i]->online, __ATOMIC_RELAXED) != 0)
+		if (i != self && cpu_table[i] != nullptr && __atomic_load_n(&cpu_table[i]->online, __ATOMIC_RELAXED))
 			arch_ipi(i, IPI_STOP);
 	for (u32 i = 0; cpu_online_count > 1 && i < PANIC_STOP_SPINS; i++)
 		arch_pause();
@@ -93,9 +93,10 @@ panic_trap(const struct kernel_trap *trap)
 	else
 		PANIC_LINE("panic: {}", text_of(trap->what));
 	PANIC_LINE("cpu {} of {}, task \"{}\" ({}), interrupt depth {}, preemption off {}, raw locks {}",
-	           cpu->id, cpu_online_count, text_of(task != nullptr ? task->name : nullptr), task != nullptr ? task->id : 0,
-	           cpu->irq_depth, cpu->preempt_off, cpu->raw_depth);
-	PANIC_LINE("pc {x} sp {x} fp {x} address {x} error {x}", trap->pc, trap->sp, trap->fp, trap->address, trap->error);
+	           cpu->id, cpu_online_count, text_of(task != nullptr ? task->name : nullptr),
+	           task != nullptr ? task->id : 0, cpu->irq_depth, cpu->preempt_off, cpu->raw_depth);
+	PANIC_LINE("pc {x} sp {x} fp {x} address {x} error {x}", trap->pc, trap->sp, trap->fp, trap->address,
+	           trap->error);
 	for (u32 i = 0; i < trap->nregs; i++)
 		/* SAFETY: i < nregs, the number of elements that the architecture gave both arrays. */
 		PANIC_LINE("  {} {x}", text_of(trap->reg_names[i]), trap->regs[i]);

@@ -7,10 +7,6 @@
  */
 #include <debug/debug_impl.h>
 
-/* The linked-in table; both null in an image without one (the first link). */
-extern const u8 ksyms_start[] __attribute__((weak));
-extern const u8 ksyms_end[] __attribute__((weak));
-
 enum : u32 { KSYMS_MAGIC = 0x3259534b, KSYMS_FRAMEWORK = 0x8000 };
 
 /**
@@ -69,16 +65,10 @@ symbol_find_in(struct cbytes raw, u64 pc, struct symbol *out)
 	return true;
 }
 
-struct cbytes
-symbol_table(void)
-{
-	return (struct cbytes){ ksyms_start, (u64)ksyms_end - (u64)ksyms_start };
-}
-
 bool
 symbol_find(u64 pc, struct symbol *out)
 {
-	return symbol_find_in(symbol_table(), pc, out);
+	return symbol_find_in((struct cbytes){ ksyms_start, (u64)ksyms_end - (u64)ksyms_start }, pc, out);
 }
 
 struct cbytes
@@ -101,7 +91,8 @@ symbol_print(struct bytes dst, u64 return_pc)
 	else if (symbol.file == nullptr)
 		len = format_text(dst, "{}+{x}", text_of(symbol.name), symbol.offset);
 	else
-		len = format_text(dst, "{}+{x} ({}:{})", text_of(symbol.name), symbol.offset, text_of(symbol.file), symbol.line);
+		len = format_text(dst, "{}+{x} ({}:{})", text_of(symbol.name), symbol.offset, text_of(symbol.file),
+		                  symbol.line);
 	return MIN(len, dst.len);
 }
 

@@ -65,12 +65,10 @@ dma_block_make(u32 order, u64 limit)
 	u64 pfn = kernel_frames_alloc((u64)1 << order, 1, limit / PAGE_SIZE, FRAME_DMA);
 	struct dma_block *block = pfn != FRAME_NONE ? dma_description_make() : nullptr;
 
-	if (block != nullptr) {
-		block->pfn = pfn;
-		block->order = order;
-	} else if (pfn != FRAME_NONE) {
+	if (block != nullptr)
+		*block = (struct dma_block){ .pfn = pfn, .order = order };
+	else if (pfn != FRAME_NONE)
 		kernel_frames_free(pfn, (u64)1 << order, FRAME_DMA);   /* no device has seen them */
-	}
 	return block;
 }
 
@@ -84,9 +82,7 @@ dma_buffer_create(const struct heap_type *type, size_t len, u64 limit, struct dm
 	if (buffer == nullptr)
 		return ENOMEM;
 	u32 order = len <= PAGE_SIZE ? 0 : 64 - (u32)__builtin_clzl((len - 1) / PAGE_SIZE);
-	struct dma_block *block = dma_pool_take(order, limit);
-	if (block == nullptr)
-		block = dma_block_make(order, limit);
+	struct dma_block *block = dma_pool_take(order, limit) ?: dma_block_make(order, limit);
 	if (block == nullptr) {
 		heap_put(type, (struct object *)buffer);
 		return ENOMEM;

@@ -63,9 +63,8 @@ io_mem_len(struct io_mem *mem)
  * is mapped, to nothing but device registers that no one else owns, until the handle's last reference is dropped, which
  * is after the access (io_mem_acquire, io_range_gone).
  */
-#define PLACE(N, range, at)        (*(volatile u##N *)((range)->va + (at) - align_down((range)->start, PAGE_SIZE)))
-#define LOAD(N, range, at)         PLACE(N, range, at)
-#define STORE(N, range, at, value) PLACE(N, range, at) = value
+#define LOAD(N, range, at)         (*(volatile u##N *)((range)->va + (at) - align_down((range)->start, PAGE_SIZE)))
+#define STORE(N, range, at, value) LOAD(N, range, at) = value
 IO_ACCESS(io_mem, 8)
 IO_ACCESS(io_mem, 16)
 IO_ACCESS(io_mem, 32)

@@ -16,11 +16,9 @@ static struct irq_floor {
 static const struct irq_floor *
 floor_here(void)
 {
-	u64 flags = arch_irq_save();
-	struct cpu *cpu = this_cpu();
-	const struct irq_floor *floor = cpu->irq_depth != 0 ? &floors[cpu->id] : nullptr;
-	arch_irq_restore(flags);
-	return floor;
+	IRQ_OFF_SCOPE();
+	const struct cpu *cpu = this_cpu();
+	return cpu->irq_depth != 0 ? &floors[cpu->id] : nullptr;
 }
 
 bool irq_context(void) { return floor_here() != nullptr; }

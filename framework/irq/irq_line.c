@@ -7,9 +7,7 @@
  * counted as spurious.
  */
 #include <irq/interrupt.h>
-#include <mm/mm.h>
 #include <sync/lock.h>
-#include <sync/raw_lock.h>
 
 enum : u32 { GSI_MAX = 1024, GSI_NONE = ~(u32)0 };
 
@@ -37,7 +35,7 @@ static err_t
 line_claim(struct irq_line *line)
 {
 	err_t result = EBUSY;
-	u64 flags = raw_acquire(&irq_lock);
+	RAW_SCOPE(&irq_lock);
 	u64 bit = (u64)1 << line->gsi % 64;
 	if ((gsi_taken[line->gsi / 64] & bit) == 0) {
 		result = ENOSPC;
@@ -50,7 +48,6 @@ line_claim(struct irq_line *line)
 			result = OK;
 		}
 	}
-	raw_release(&irq_lock, flags);
 	return result;
 }
 
@@ -61,9 +58,8 @@ line_retire(struct irq_line *line)
 	__atomic_store_n(&lines[line->cpu][line->vector], nullptr, __ATOMIC_SEQ_CST);
 	while (__atomic_load_n(&serving[line->cpu], __ATOMIC_SEQ_CST) == line)
 		arch_pause();
-	u64 flags = raw_acquire(&irq_lock);
+	RAW_SCOPE(&irq_lock);
 	gsi_taken[line->gsi / 64] &= ~((u64)1 << line->gsi % 64);
-	raw_release(&irq_lock, flags);
 }
 
 err_t
@@ -78,10 +74,7 @@ irq_line_acquire(u32 gsi, enum irq_trigger trigger, irq_fn *fn, struct object *a
 	struct irq_line *line = (struct irq_line *)heap_alloc(&irq_line_handle_type);
 	if (line == nullptr)
 		return ENOMEM;
-	line->gsi = gsi;
-	line->cpu = cpu;
-	line->fn = fn;
-	line->arg = arg;
+	*line = (struct irq_line){ .gsi = gsi, .cpu = cpu, .fn = fn, .arg = arg };
 	err_t result = line_claim(line);
 	if (result == OK && !arch_irq_route(gsi, trigger, cpu, ARCH_IRQ_VECTOR_BASE + line->vector)) {
 		line_retire(line);
@@ -117,16 +110,14 @@ irq_line_release(struct irq_line *line)
 static void
 line_set_mask(struct irq_line *line, bool masked)
 {
-	handle_enter(&irq_line_handle_type, line);
-	u64 flags = raw_acquire(&irq_lock);
+	HANDLE_SCOPE(irq_line, line);
+	RAW_SCOPE(&irq_lock);
 	if (__atomic_load_n(&lines[line->cpu][line->vector], __ATOMIC_SEQ_CST) == line && line->released == 0) {
 		if (masked)
 			arch_irq_mask(line->gsi);
 		else if (__atomic_load_n(&line->dead, __ATOMIC_SEQ_CST) == 0)
 			arch_irq_unmask(line->gsi);
 	}
-	raw_release(&irq_lock, flags);
-	handle_leave(&irq_line_handle_type, line);
 }
 
 void
@@ -144,25 +135,16 @@ irq_line_unmask(struct irq_line *line)
 u64
 irq_line_count(struct irq_line *line)
 {
-	handle_enter(&irq_line_handle_type, line);
-	u64 count = __atomic_load_n(&line->count, __ATOMIC_RELAXED);
-	handle_leave(&irq_line_handle_type, line);
-	return count;
+	HANDLE_SCOPE(irq_line, line);
+	return __atomic_load_n(&line->count, __ATOMIC_RELAXED);
 }
 
 static void
 line_serve(struct irq_line *line)
 {
-	struct contain_frame frame;
 	__atomic_fetch_add(&line->count, 1, __ATOMIC_RELAXED);
-	if (__atomic_load_n(&line->dead, __ATOMIC_SEQ_CST) != 0)
+	if (__atomic_load_n(&line->dead, __ATOMIC_SEQ_CST) != 0 || CONTAINED((void)line->fn(line->arg)))
 		return;
-	if (contain_begin(&frame) == 0) {
-		(void)line->fn(line->arg);
-		contain_expect_balance(&frame);
-		contain_end(&frame);
-		return;
-	}
 	__atomic_store_n(&line->dead, 1, __ATOMIC_SEQ_CST);
 	arch_irq_mask(line->gsi);
 	log_error("interrupt {}: its handler trapped; masked for good", line->gsi);

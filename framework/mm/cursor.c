@@ -76,13 +76,14 @@ cursor_flush(struct vm_cursor_state *c)
 		space_flush(c->space, c->flush_start, (c->flush_end - c->flush_start) >> PAGE_SHIFT);
 	c->flush_start = ~(u64)0;
 	c->flush_end = 0;
-	for (u32 i = 0; i < c->nbatch; i++) {
-		if (frame_use(c->batch[i]) == FRAME_TABLE)
-			kernel_frames_free(c->batch[i], 1, FRAME_TABLE);
+	/* Each is off the batch before it goes: where the policy's trap cuts this short, containment starts it again. */
+	while (c->nbatch > 0) {
+		u64 pfn = c->batch[--c->nbatch];
+		if (frame_use(pfn) == FRAME_TABLE)
+			kernel_frames_free(pfn, 1, FRAME_TABLE);
 		else
-			frame_map_drop(frame_at(c->batch[i]));
+			frame_map_drop(frame_at(pfn));
 	}
-	c->nbatch = 0;
 }
 
 static void
@@ -226,7 +227,7 @@ cursor_end(struct task *task, struct vm_cursor_state *c)
 	task->cursor = nullptr;
 	c->ticket = 0;
 	heap_drop(&vm_space_handle_type, space);
-	preempt_enable();
+	preempt_unpin();
 }
 
 err_t
@@ -240,14 +241,9 @@ vm_cursor_open(struct vm_space *space, uaddr_t start, uaddr_t end, struct vm_cur
 	if (!shootdown_allowed())
 		misuse("vm_cursor_open with interrupts off");
 	handle_enter(&vm_space_handle_type, space);
-	preempt_disable();
+	preempt_pin();   /* no service can undo it, so the CPU's one cursor is this task's */
 	struct vm_cursor_state *c = cpu_local_here_(&cursor_state_cpu_local_);
-	if (c->ticket != 0) {
-		/* Only if a service has turned preemption on with its cursor open. */
-		preempt_enable();
-		handle_leave(&vm_space_handle_type, space);
-		misuse("vm_cursor_open: another task has left a cursor on this CPU");
-	}
+	fw_assert(c->ticket == 0);
 	u32 cpu = this_cpu()->id;
 	u64 count = c->count + 1;
 	*c = (struct vm_cursor_state){
@@ -289,7 +285,6 @@ vm_cursor_abandon(void)
 	struct task *task = this_cpu()->current;
 	if (task == nullptr || task->cursor == nullptr)
 		return;
-	preempt_disable();   /* cursor_end's preempt_enable must find it off, whatever the service did */
 	cursor_end(task, task->cursor);
 }
 

@@ -99,6 +99,7 @@ policy_call(enum frame_call call, u64 pfn, u64 n, u64 align, u64 limit)
 			answer = policy->alloc(n, align, limit);
 		else
 			(call == FRAMES_ADD ? policy->add : policy->free)(pfn, n);
+		contain_expect_balance(&contain);
 		contain_end(&contain);
 	} else {
 		__atomic_store_n(&frame_policy_active, &frame_policy_fallback, __ATOMIC_RELEASE);

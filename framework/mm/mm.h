@@ -63,16 +63,29 @@ enum heap_flags : u32 {
 void heap_hold(const struct heap_type *type, void *object);       /* a framework reference more; the object must be live by the caller's knowledge */
 bool heap_hold_live(const struct heap_type *type, void *object);  /* the same where live, else false */
 void heap_drop(const struct heap_type *type, void *object);       /* a framework reference less; the last of both kinds runs release */
+bool heap_is_orphan(const struct heap_type *type, void *object);  /* no service has a reference to it */
 /** A framework reference for the time of a call on a handle that a service presents; misuse where it is null or not live. */
 void handle_enter(const struct heap_type *type, void *object);
 static inline void handle_leave(const struct heap_type *type, void *object) { heap_drop(type, object); }
+/** handle_enter, and handle_leave at the end of the enclosing block. */
+struct handle_scope { const struct heap_type *type; void *object; };
+static inline void handle_scope_end(struct handle_scope *scope) { handle_leave(scope->type, scope->object); }
+#define HANDLE_SCOPE(T, handle)                                                                                        \
+	struct handle_scope T##_scope_ __attribute__((cleanup(handle_scope_end), unused)) = { &T##_handle_type, handle }; \
+	handle_enter(&T##_handle_type, handle)
 /** Whether [address, …) lies where services' pointers can point: the heap's windows. */
 bool heap_window_hit(u64 address);
 /* Not T_heap_type: no OBJECT_DECLARE of a service can reach a handle. */
-#define HANDLE_DEFINE(T, release_fn) /* as OBJECT_DEFINE_RELEASE, HEAP_FRAMEWORK */                                   \
+#define HANDLE_DEFINE(T, release_fn) HANDLE_DEFINE_FLAGS(T, release_fn, 0)
+#define HANDLE_DEFINE_FLAGS(T, release_fn, more) /* as OBJECT_DEFINE_RELEASE, HEAP_FRAMEWORK */                       \
 	static u32 T##_heap_ids_[1];                                                                                   \
 	HEAP_TYPE_ENTRY_ const struct heap_type T##_handle_type = { .name = #T, .size = sizeof(struct T), .align = alignof(struct T), \
-		.flags = HEAP_FRAMEWORK, .release = release_fn, .ids = T##_heap_ids_, .nids = 1 }
+		.flags = HEAP_FRAMEWORK | (more), .release = release_fn, .ids = T##_heap_ids_, .nids = 1 }
+/** T_get and T_put, for services. */
+#define HANDLE_REFERENCES(T)                                                                                           \
+	void T##_get(struct T *handle) { heap_get(&T##_handle_type, (struct object *)handle); }                        \
+	void T##_put(struct T *handle) { heap_put(&T##_handle_type, (struct object *)handle); }                        \
+	static_assert(true)
 
 /* --- policies: the image's constants, unless a test has put others here or one has trapped --- */
 extern const struct frame_policy *frame_policy_active;   /* [atomic] */

@@ -72,12 +72,6 @@ vm_space_get(struct vm_space *space)
 	heap_get(&vm_space_handle_type, (struct object *)space);
 }
 
-void
-vm_space_put(struct vm_space *space)
-{
-	heap_put(&vm_space_handle_type, (struct object *)space);
-}
-
 u64
 vm_space_frames(struct vm_space *space)
 {
@@ -143,6 +137,24 @@ vm_space_switch(struct vm_space *space)
 	space_load(space);
 }
 
+/** On a CPU that may have the space loaded for no task of its own. Interrupts are off. */
+static void
+space_leave_here(void *space)
+{
+	const struct cpu *cpu = this_cpu();
+	if (cpu->space == space && (cpu->current == nullptr || cpu->current->space != space))
+		space_load(nullptr);
+}
+
+/** After a reference went: where no service has the space any more, idle CPUs let it go, so that its memory is free soon. The caller holds it. */
+static void
+space_abandon(struct vm_space *space)
+{
+	struct cpu_set set = { __atomic_load_n(&space->cpus, __ATOMIC_SEQ_CST) };
+	if (set.bits != 0 && heap_is_orphan(&vm_space_handle_type, space) && shootdown_allowed())
+		cpu_call(set, space_leave_here, space);
+}
+
 void
 vm_space_activate(struct vm_space *space)
 {
@@ -157,8 +169,23 @@ vm_space_activate(struct vm_space *space)
 	else if (this_cpu()->space != nullptr)
 		space_load(nullptr);
 	arch_irq_restore(flags);
-	if (old != nullptr)
-		heap_drop(&vm_space_handle_type, old);
+	if (old == nullptr)
+		return;
+	space_abandon(old);
+	heap_drop(&vm_space_handle_type, old);
+}
+
+void
+vm_space_put(struct vm_space *space)
+{
+	handle_enter(&vm_space_handle_type, space);
+	if (heap_is_orphan(&vm_space_handle_type, space)) {
+		handle_leave(&vm_space_handle_type, space);
+		misuse("put of an address space to which no service has a reference");
+	}
+	heap_put(&vm_space_handle_type, (struct object *)space);
+	space_abandon(space);
+	handle_leave(&vm_space_handle_type, space);
 }
 
 struct vm_space *

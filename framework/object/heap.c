@@ -8,6 +8,7 @@
 #include <arch/string.h>
 #include <object/slab.h>
 #include <sync/rcu.h>
+#include <task/task_impl.h>
 
 const struct slab_policy *slab_policy_active = &slab_policy;
 
@@ -34,6 +35,7 @@ policy_call(enum slab_call call, u32 heap, u32 a, u32 b)
 		case SLAB_ADDED: policy->slab_added(heap, a, b); break;
 		case SLAB_SHRINK: answer = policy->slab_release(heap, true); break;
 		}
+		contain_expect_balance(&contain);
 		contain_end(&contain);
 	} else {
 		__atomic_store_n(&slab_policy_active, &slab_policy_fallback, __ATOMIC_RELEASE);
@@ -196,6 +198,7 @@ slot_release_contained(const struct slot *slot)
 	if (contain_begin(&contain) != 0)
 		return;
 	slot_release(slot);
+	contain_expect_balance(&contain);
 	contain_end(&contain);
 }
 
@@ -321,6 +324,13 @@ heap_hold_live(const struct heap_type *type, void *object)
 {
 	struct slot slot;
 	return slot_find(type, object, &slot) && ref_get(&slot.header->word, SLOT_LIVE, REF_FRAMEWORK);
+}
+
+bool
+heap_is_orphan(const struct heap_type *type, void *object)
+{
+	struct slot slot;
+	return !slot_find(type, object, &slot) || ref_count(ref_load(&slot.header->word), REF_SERVICE) == 0;
 }
 
 void

@@ -30,35 +30,45 @@ lock_check(struct task *self, const void *lock)
 			misuse("lock taken that is held already");
 }
 
+/* An interrupt's handler goes on with the list, so it is changed and read with interrupts off. */
 void
 lock_push(struct task *self, void *lock, enum lock_kind kind)
 {
+	IRQ_OFF_SCOPE();
 	self->locks[self->nlocks++] = (struct held_lock){ lock, kind };
 	self->nspin += kind <= LOCK_IRQ_SPIN;
+}
+
+/** Where in the list above `floor` the lock is, from 1; 0: nowhere. */
+static u32
+lock_find(const struct task *self, const void *lock, enum lock_kind kind, u32 floor)
+{
+	u32 i = self->nlocks;
+	while (i > floor && (self->locks[i - 1].lock != lock || self->locks[i - 1].kind != kind))
+		i--;
+	return i > floor ? i : 0;
 }
 
 bool
 lock_pop(struct task *self, const void *lock, enum lock_kind kind)
 {
-	u32 floor = irq_floor_locks();
-	for (u32 i = self->nlocks; i > floor; i--) {
-		if (self->locks[i - 1].lock != lock || self->locks[i - 1].kind != kind)
-			continue;
-		for (self->nlocks--; i <= self->nlocks; i++)
-			self->locks[i - 1] = self->locks[i];
-		self->nspin -= kind <= LOCK_IRQ_SPIN;
-		return true;
-	}
-	return false;
+	IRQ_OFF_SCOPE();
+	const struct contain_frame *frame = irq_context() ? this_cpu()->contain_irq : self->contain;
+	/* What was held outside of a contained call stays held in it: the place that a trap goes back to counts the locks. */
+	u32 i = lock_find(self, lock, kind, MAX(irq_floor_locks(), frame != nullptr ? frame->nlocks : 0));
+	if (i == 0)
+		return false;
+	self->nspin -= kind <= LOCK_IRQ_SPIN;
+	for (self->nlocks--; i <= self->nlocks; i++)
+		self->locks[i - 1] = self->locks[i];
+	return true;
 }
 
 bool
-lock_in_list(const struct task *self, const void *lock, enum lock_kind kind)
+lock_held(const void *lock, enum lock_kind kind)
 {
-	for (u32 i = 0; i < self->nlocks; i++)
-		if (self->locks[i].lock == lock && self->locks[i].kind == kind)
-			return true;
-	return false;
+	IRQ_OFF_SCOPE();
+	return lock_find(lock_holder(this_cpu()), lock, kind, irq_floor_locks()) != 0;
 }
 
 /** Each entry is off the list before its lock is touched: a lock in memory that is gone faults, and containment calls again for the rest. */
@@ -70,12 +80,11 @@ locks_release_to(u32 depth)
 	arch_irq_restore(flags);
 	while (self->nlocks > depth) {
 		struct held_lock held = self->locks[--self->nlocks];
-		if (held.kind <= LOCK_IRQ_SPIN)
-			self->nspin--;
+		self->nspin -= held.kind <= LOCK_IRQ_SPIN;
 		switch (held.kind) {
 		case LOCK_SPIN: case LOCK_IRQ_SPIN: spin_abandon(self, held.lock, held.kind); break;
 		case LOCK_MUTEX: mutex_abandon(self, held.lock); break;
-		case LOCK_RW_READ: case LOCK_RW_WRITE: rw_abandon(self, held.lock, held.kind); break;
+		case LOCK_RW_READ: case LOCK_RW_WRITE: rw_abandon(held.lock, held.kind); break;
 		}
 	}
 }
@@ -83,12 +92,10 @@ locks_release_to(u32 depth)
 void
 contain_expect_balance(const struct contain_frame *frame)
 {
-	u64 flags = arch_irq_save();
-	struct cpu *cpu = this_cpu();
-	struct task *self = lock_holder(cpu);
-	bool same = self->nlocks == frame->nlocks && self->rcu_depth == frame->rcu_depth && cpu->preempt_off == frame->preempt_off;
-	arch_irq_restore(flags);
-	if (!same)
+	IRQ_OFF_SCOPE();
+	const struct cpu *cpu = this_cpu();
+	const struct task *self = lock_holder(this_cpu());
+	if (self->nlocks != frame->nlocks || self->rcu_depth != frame->rcu_depth || cpu->preempt_off != frame->preempt_off)
 		misuse("a function returned to the framework with a lock held, a read section open or preemption off");
 }
 
@@ -99,19 +106,17 @@ preempt_check(void)
 {
 	if (__builtin_expect(__atomic_load_n(&this_cpu()->resched, __ATOMIC_RELAXED) == 0 || !arch_irq_enabled(), 1))
 		return;
-	u64 flags = arch_irq_save();
+	IRQ_OFF_SCOPE();
 	sched_interrupt_exit(this_cpu(), true);
-	arch_irq_restore(flags);
 }
 
 void
 preempt_pin(void)
 {
-	u64 flags = arch_irq_save();
+	IRQ_OFF_SCOPE();
 	struct cpu *cpu = this_cpu();
 	cpu->preempt_off++;
 	lock_holder(cpu)->pins++;
-	arch_irq_restore(flags);
 }
 
 void
@@ -129,9 +134,8 @@ preempt_unpin(void)
 void
 preempt_disable(void)
 {
-	u64 flags = arch_irq_save();
+	IRQ_OFF_SCOPE();
 	this_cpu()->preempt_off++;
-	arch_irq_restore(flags);
 }
 
 void

@@ -13,6 +13,13 @@
 #include <cadre/sync.h>
 #include <task/task_impl.h>
 
+/** The step that all sleeping locks are made of. => false: *word is not *expected, and what it is is there now. */
+static inline bool
+word_cas(u32 *word, u32 *expected, u32 to)
+{
+	return __atomic_compare_exchange_n(word, expected, to, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
 enum : u32 { LOCK_POISONED = 1u << 31 };   /* in an owner word, beside the id */
 
 /** The task whose list counts here; the boot code's before there are tasks. Stable while preemption or interrupts are off, or it is the caller. */
@@ -20,16 +27,17 @@ struct task *lock_holder(struct cpu *cpu);
 /** => misuse: the list is full, or it has the lock already. */
 void lock_check(struct task *self, const void *lock);
 void lock_push(struct task *self, void *lock, enum lock_kind kind);
-/** => false: not in the list (above an interrupt handler's floor). */
+/** => false: not in the list (above what an interrupt handler or a contained call found there). */
 bool lock_pop(struct task *self, const void *lock, enum lock_kind kind);
-bool lock_in_list(const struct task *self, const void *lock, enum lock_kind kind);
+/** Whether the running task, or handler, has taken it. */
+bool lock_held(const void *lock, enum lock_kind kind);
 
 /** Releases and poisons the locks that the running code took beyond the first `depth`: for containment. Interrupts off. */
 void locks_release_to(u32 depth);
 /* Release by containment: poisoned, and whoever called it is about to be stopped. */
 void spin_abandon(struct task *self, struct spin_lock *lock, enum lock_kind kind);
 void mutex_abandon(struct task *self, struct mutex *lock);
-void rw_abandon(struct task *self, struct rw_lock *lock, enum lock_kind kind);
+void rw_abandon(struct rw_lock *lock, enum lock_kind kind);
 
 /**
  * Sleeps on `key` while *word is `expected`: OK once woken (or where the word differs), EINTR, ETIMEDOUT.

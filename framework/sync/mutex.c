@@ -12,17 +12,11 @@
 enum : u32 { MUTEX_WAITED = 1u << 31, MUTEX_SPINS = 200 };
 
 static bool
-word_cas(struct mutex *lock, u32 *expected, u32 to)
-{
-	return __atomic_compare_exchange_n(&lock->word, expected, to, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-}
-
-static bool
 mutex_spin(struct mutex *lock, u32 self)
 {
 	for (u32 i = 0; i < MUTEX_SPINS; i++) {
 		u32 word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
-		if (word == 0 && word_cas(lock, &word, self))
+		if (word == 0 && word_cas(&lock->word, &word, self))
 			return true;
 		if ((word & MUTEX_WAITED) != 0 || (word != 0 && !sched_runs(word)))
 			return false;
@@ -40,11 +34,11 @@ mutex_sleep(struct mutex *lock, u32 self)
 		if ((word & ~MUTEX_WAITED) == self)
 			return;   /* handed over */
 		if ((word & ~MUTEX_WAITED) == 0) {
-			if (word_cas(lock, &word, self | MUTEX_WAITED))
+			if (word_cas(&lock->word, &word, self | MUTEX_WAITED))
 				return;
 			continue;
 		}
-		if ((word & MUTEX_WAITED) == 0 && !word_cas(lock, &word, word | MUTEX_WAITED))
+		if ((word & MUTEX_WAITED) == 0 && !word_cas(&lock->word, &word, word | MUTEX_WAITED))
 			continue;
 		(void)park_while(lock, &lock->word, word | MUTEX_WAITED, WAIT_PLAIN, TIME_NEVER, tries != 0);
 	}
@@ -57,7 +51,7 @@ mutex_acquire(struct mutex *lock) NO_THREAD_SAFETY("implements the lock")
 	struct task *self = task_self();
 	u32 word = 0;
 	lock_check(self, lock);
-	if (!word_cas(lock, &word, self->id) && !mutex_spin(lock, self->id))
+	if (!word_cas(&lock->word, &word, self->id) && !mutex_spin(lock, self->id))
 		mutex_sleep(lock, self->id);
 	lock_push(self, lock, LOCK_MUTEX);
 }
@@ -70,7 +64,7 @@ mutex_try_acquire(struct mutex *lock) NO_THREAD_SAFETY("implements the lock")
 	struct task *self = task_self();
 	u32 word = 0;
 	lock_check(self, lock);
-	if (!word_cas(lock, &word, self->id))
+	if (!word_cas(&lock->word, &word, self->id))
 		return false;
 	lock_push(self, lock, LOCK_MUTEX);
 	return true;
@@ -80,7 +74,7 @@ static void
 mutex_give(struct mutex *lock, u32 self)
 {
 	u32 word = self;
-	if (word_cas(lock, &word, 0) || (word & ~MUTEX_WAITED) != self)
+	if (word_cas(&lock->word, &word, 0) || (word & ~MUTEX_WAITED) != self)
 		return;
 	struct task *heir = park_take_heir(lock);
 	if (heir != nullptr) {
@@ -98,7 +92,7 @@ void
 mutex_release(struct mutex *lock) NO_THREAD_SAFETY("implements the lock")
 {
 	struct task *self = task_self();
-	if (irq_context() || !lock_pop(self, lock, LOCK_MUTEX))
+	if (!lock_pop(self, lock, LOCK_MUTEX))
 		misuse("mutex released by a task that does not hold it");
 	mutex_give(lock, self->id);
 }
@@ -113,13 +107,7 @@ mutex_abandon(struct task *self, struct mutex *lock)
 bool
 mutex_held(const struct mutex *lock)
 {
-	return !irq_context() && lock_in_list(task_self(), lock, LOCK_MUTEX);
-}
-
-bool
-mutex_poisoned(const struct mutex *lock)
-{
-	return __atomic_load_n(&lock->poison, __ATOMIC_RELAXED) != 0;
+	return lock_held(lock, LOCK_MUTEX);
 }
 
 void

@@ -12,13 +12,13 @@
  */
 #include <arch/arch.h>
 #include <sync/lock.h>
-#include <sync/raw_lock.h>
 
 enum : u32 { BUCKETS = 256, WAKE_BATCH = 16 };
 
+LIST_OF(park_list, struct task, park_link);
 static struct bucket {
 	struct raw_lock lock;
-	struct task *first GUARDED_BY(&lock), *last GUARDED_BY(&lock);
+	struct park_list sleepers GUARDED_BY(&lock);
 	u64 order GUARDED_BY(&lock);   /* number of the last task queued */
 } buckets[BUCKETS] __attribute__((aligned(64)));
 
@@ -28,24 +28,10 @@ bucket_of(const void *key)
 	return &buckets[((u64)key >> 3) * 0x9e3779b97f4a7c15 >> 56];
 }
 
-/** Queues `task` before `at`; null: last. */
-static void
-bucket_insert(struct bucket *bucket, struct task *task, struct task *at) MUST_HOLD(&bucket->lock)
-{
-	struct task *before = at != nullptr ? at->park_prev : bucket->last;
-	task->park_next = at;
-	task->park_prev = before;
-	*(before != nullptr ? &before->park_next : &bucket->first) = task;
-	*(at != nullptr ? &at->park_prev : &bucket->last) = task;
-	task->park_order = ++bucket->order;
-	task->park_queued = true;
-}
-
 static void
 bucket_remove(struct bucket *bucket, struct task *task) MUST_HOLD(&bucket->lock)
 {
-	*(task->park_prev != nullptr ? &task->park_prev->park_next : &bucket->first) = task->park_next;
-	*(task->park_next != nullptr ? &task->park_next->park_prev : &bucket->last) = task->park_prev;
+	park_list_remove(&bucket->sleepers, task);
 	task->park_queued = false;
 }
 
@@ -53,7 +39,7 @@ bucket_remove(struct bucket *bucket, struct task *task) MUST_HOLD(&bucket->lock)
 static struct task *
 bucket_find(struct bucket *bucket, const void *key, u64 order) MUST_HOLD(&bucket->lock)
 {
-	for (struct task *task = bucket->first; task != nullptr; task = task->park_next)
+	LIST_FOR(park_list, task, &bucket->sleepers)
 		if (task->park_key == key && task->park_order <= order)
 			return task;
 	return nullptr;
@@ -66,7 +52,9 @@ park_enter(struct task *self, const void *key, bool heir)
 	self->park_key = key;
 	u64 flags = raw_acquire(&bucket->lock);
 	self->park_heir = heir;
-	bucket_insert(bucket, self, heir ? bucket->first : nullptr);
+	self->park_order = ++bucket->order;
+	self->park_queued = true;
+	park_list_insert_before(&bucket->sleepers, heir ? park_list_first(&bucket->sleepers) : nullptr, self);
 	raw_release(&bucket->lock, flags);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
@@ -76,11 +64,10 @@ static bool
 park_leave(struct task *self)
 {
 	struct bucket *bucket = bucket_of(self->park_key);
-	u64 flags = raw_acquire(&bucket->lock);
+	RAW_SCOPE(&bucket->lock);
 	bool queued = self->park_queued;
 	if (queued)
 		bucket_remove(bucket, self);
-	raw_release(&bucket->lock, flags);
 	return queued;
 }
 
@@ -179,13 +166,12 @@ struct task *
 park_take_heir(const void *key)
 {
 	struct bucket *bucket = bucket_of(key);
-	u64 flags = raw_acquire(&bucket->lock);
+	RAW_SCOPE(&bucket->lock);
 	struct task *task = bucket_find(bucket, key, ~(u64)0);
 	if (task != nullptr && task->park_heir)
 		bucket_remove(bucket, task);
 	else
 		task = nullptr;
-	raw_release(&bucket->lock, flags);
 	return task;
 }
 

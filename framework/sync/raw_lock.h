@@ -28,3 +28,9 @@ raw_release(struct raw_lock *lock, u64 flags) RELEASES(lock) NO_THREAD_SAFETY("i
 	this_cpu()->raw_depth--;
 	arch_irq_restore(flags);
 }
+
+/** Interrupts off, or a raw lock held, to the end of the enclosing block. */
+static inline void irq_off_scope_end(const u64 *flags) { arch_irq_restore(*flags); }
+#define IRQ_OFF_SCOPE() const u64 SCOPE_CAT2_(irq_, SCOPE_NAME_) __attribute__((cleanup(irq_off_scope_end), unused)) = arch_irq_save()
+static inline void raw_scope_end(struct raw_lock *const *lock) RELEASES(*lock) NO_THREAD_SAFETY("as LOCK_SCOPE_") { raw_release(*lock, 0); }
+#define RAW_SCOPE(lock) IRQ_OFF_SCOPE(); LOCK_SCOPE_(raw_lock, (void)raw_acquire, raw_scope_end, lock)

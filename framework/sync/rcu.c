@@ -8,7 +8,6 @@
  */
 #include <irq/interrupt.h>
 #include <sync/lock.h>
-#include <sync/raw_lock.h>
 #include <sync/rcu.h>
 
 enum : u64 { RCU_WAIT_MIN = 20 * NS_PER_US, RCU_WAIT_MAX = NS_PER_MS };
@@ -24,11 +23,10 @@ static struct wait_queue rcu_wait;
 void
 rcu_read_begin(void)
 {
-	u64 flags = arch_irq_save();
+	IRQ_OFF_SCOPE();
 	struct cpu *cpu = this_cpu();
 	cpu->preempt_off++;
 	lock_holder(cpu)->rcu_depth++;
-	arch_irq_restore(flags);
 }
 
 void
@@ -112,23 +110,11 @@ rcu_defer(struct rcu_head *head, void (*fn)(struct rcu_head *))
 static struct rcu_head *
 rcu_take(void)
 {
-	u64 flags = raw_acquire(&rcu_lock);
+	RAW_SCOPE(&rcu_lock);
 	struct rcu_head *list = rcu_first;
 	rcu_first = rcu_last = nullptr;
 	__atomic_store_n(&rcu_pending, 0, __ATOMIC_SEQ_CST);
-	raw_release(&rcu_lock, flags);
 	return list;
-}
-
-static void
-rcu_call(struct rcu_head *head)
-{
-	struct contain_frame frame;
-	if (contain_begin(&frame) != 0)
-		return;
-	head->fn(head);
-	contain_expect_balance(&frame);
-	contain_end(&frame);
 }
 
 void
@@ -142,7 +128,7 @@ rcu_task(struct object *unused)
 		while (list != nullptr) {
 			struct rcu_head *head = list;
 			list = head->next;   /* its storage is gone once it was called */
-			rcu_call(head);
+			(void)CONTAINED(head->fn(head));
 		}
 	}
 }

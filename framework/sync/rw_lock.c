@@ -2,7 +2,7 @@
 /**
  * Reader-writer locks: many readers or one writer; a waiting writer goes before new readers.
  *
- * Sleeping writers park at &writer, readers at &word. Invariant: whoever sleeps has set its bit (readers RW_READERS_WAIT, writers both) in a word that
+ * Sleeping writers park at &poison (any address that no reader parks at), readers at &word. Invariant: whoever sleeps has set its bit (readers RW_READERS_WAIT, writers both) in a word that
  * kept it out, after queuing itself. Who makes the word let somebody in clears the bits and wakes a writer, or where none sleeps all readers.
  * A writer that has slept sets both bits again, since others may still be asleep.
  */
@@ -14,12 +14,6 @@ enum : u32 {
 	RW_WAIT = RW_WRITERS_WAIT | RW_READERS_WAIT, RW_READERS = RW_READERS_WAIT - 1,
 };
 
-static bool
-word_cas(struct rw_lock *lock, u32 *expected, u32 to)
-{
-	return __atomic_compare_exchange_n(&lock->word, expected, to, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-}
-
 static u32
 word_load(const struct rw_lock *lock)
 {
@@ -30,7 +24,7 @@ static bool
 reader_enters(struct rw_lock *lock, u32 *word)
 {
 	while ((*word & (RW_WRITER | RW_WRITERS_WAIT)) == 0 && (*word & RW_READERS) != RW_READERS)
-		if (word_cas(lock, word, *word + 1))
+		if (word_cas(&lock->word, word, *word + 1))
 			return true;
 	return false;
 }
@@ -39,7 +33,7 @@ static bool
 writer_enters(struct rw_lock *lock, u32 *word, u32 bits)
 {
 	while ((*word & (RW_WRITER | RW_READERS)) == 0)
-		if (word_cas(lock, word, *word | RW_WRITER | bits))
+		if (word_cas(&lock->word, word, *word | RW_WRITER | bits))
 			return true;
 	return false;
 }
@@ -48,7 +42,7 @@ static void
 rw_wake(struct rw_lock *lock, u32 bits)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if ((bits & RW_WRITERS_WAIT) != 0 && park_wake(&lock->writer, 1) != 0)
+	if ((bits & RW_WRITERS_WAIT) != 0 && park_wake(&lock->poison, 1) != 0)
 		return;
 	if ((bits & RW_WAIT) != 0)
 		park_wake(&lock->word, ~(u32)0);
@@ -73,7 +67,7 @@ rw_read_acquire(struct rw_lock *lock) NO_THREAD_SAFETY("implements the lock")
 	u32 word = word_load(lock);
 	while (!reader_enters(lock, &word)) {
 		u32 waiting = word | RW_READERS_WAIT;
-		if (word == waiting || word_cas(lock, &word, waiting))
+		if (word == waiting || word_cas(&lock->word, &word, waiting))
 			(void)park_while(&lock->word, &lock->word, waiting, WAIT_PLAIN, TIME_NEVER, false);
 		word = word_load(lock);
 	}
@@ -96,7 +90,7 @@ rw_read_give(struct rw_lock *lock)
 {
 	u32 word = __atomic_sub_fetch(&lock->word, 1, __ATOMIC_SEQ_CST);
 	while ((word & (RW_WRITER | RW_READERS)) == 0 && (word & RW_WAIT) != 0) {
-		if (word_cas(lock, &word, 0)) {
+		if (word_cas(&lock->word, &word, 0)) {
 			rw_wake(lock, word);
 			return;
 		}
@@ -106,7 +100,7 @@ rw_read_give(struct rw_lock *lock)
 void
 rw_read_release(struct rw_lock *lock) NO_THREAD_SAFETY("implements the lock")
 {
-	if (irq_context() || !lock_pop(task_self(), lock, LOCK_RW_READ))
+	if (!lock_pop(task_self(), lock, LOCK_RW_READ))
 		misuse("rw_lock released by a task that does not hold it for reading");
 	rw_read_give(lock);
 }
@@ -118,13 +112,12 @@ rw_write_acquire(struct rw_lock *lock) NO_THREAD_SAFETY("implements the lock")
 	u32 word = word_load(lock), slept = 0;
 	while (!writer_enters(lock, &word, slept)) {
 		u32 waiting = word | RW_WAIT;
-		if (word == waiting || word_cas(lock, &word, waiting)) {
-			(void)park_while(&lock->writer, &lock->word, waiting, WAIT_PLAIN, TIME_NEVER, slept != 0);
+		if (word == waiting || word_cas(&lock->word, &word, waiting)) {
+			(void)park_while(&lock->poison, &lock->word, waiting, WAIT_PLAIN, TIME_NEVER, slept != 0);
 			slept = RW_WAIT;
 		}
 		word = word_load(lock);
 	}
-	__atomic_store_n(&lock->writer, self->id, __ATOMIC_RELAXED);
 	lock_push(self, lock, LOCK_RW_WRITE);
 }
 
@@ -135,7 +128,6 @@ rw_write_try_acquire(struct rw_lock *lock) NO_THREAD_SAFETY("implements the lock
 	u32 word = word_load(lock);
 	if (!writer_enters(lock, &word, 0))
 		return false;
-	__atomic_store_n(&lock->writer, self->id, __ATOMIC_RELAXED);
 	lock_push(self, lock, LOCK_RW_WRITE);
 	return true;
 }
@@ -144,7 +136,6 @@ rw_write_try_acquire(struct rw_lock *lock) NO_THREAD_SAFETY("implements the lock
 static void
 rw_write_give(struct rw_lock *lock, u32 left)
 {
-	__atomic_store_n(&lock->writer, 0, __ATOMIC_RELAXED);
 	u32 word = __atomic_exchange_n(&lock->word, left, __ATOMIC_SEQ_CST);
 	rw_wake(lock, word);
 }
@@ -152,7 +143,7 @@ rw_write_give(struct rw_lock *lock, u32 left)
 void
 rw_write_release(struct rw_lock *lock) NO_THREAD_SAFETY("implements the lock")
 {
-	if (irq_context() || !lock_pop(task_self(), lock, LOCK_RW_WRITE))
+	if (!lock_pop(task_self(), lock, LOCK_RW_WRITE))
 		misuse("rw_lock released by a task that does not hold it for writing");
 	rw_write_give(lock, 0);
 }
@@ -162,26 +153,19 @@ void
 rw_downgrade(struct rw_lock *lock) NO_THREAD_SAFETY("implements the lock")
 {
 	struct task *self = task_self();
-	if (irq_context() || !lock_pop(self, lock, LOCK_RW_WRITE))
+	if (!lock_pop(self, lock, LOCK_RW_WRITE))
 		misuse("rw_lock downgraded by a task that does not hold it for writing");
 	lock_push(self, lock, LOCK_RW_READ);
 	rw_write_give(lock, 1);
 }
 
 void
-rw_abandon(struct task *self, struct rw_lock *lock, enum lock_kind kind)
+rw_abandon(struct rw_lock *lock, enum lock_kind kind)
 {
-	(void)self;
 	if (kind == LOCK_RW_READ) {
 		rw_read_give(lock);   /* a reader has changed nothing */
 		return;
 	}
 	__atomic_store_n(&lock->poison, 1, __ATOMIC_RELAXED);
 	rw_write_give(lock, 0);
-}
-
-bool
-rw_poisoned(const struct rw_lock *lock)
-{
-	return __atomic_load_n(&lock->poison, __ATOMIC_RELAXED) != 0;
 }

@@ -50,12 +50,11 @@ spin_begin(const struct spin_lock *lock)
 	/* Its holder may wait for this CPU to answer a call (a TLB flush), which it cannot do while it waits with interrupts off. */
 	if (!arch_irq_enabled())
 		misuse("spin_lock taken with interrupts off: it must be an irq_spin_lock");
-	u64 flags = arch_irq_save();
+	IRQ_OFF_SCOPE();
 	struct cpu *cpu = this_cpu();
 	struct task *self = lock_holder(cpu);
 	lock_check(self, lock);
 	cpu->preempt_off++;
-	arch_irq_restore(flags);
 	return self;
 }
 
@@ -99,17 +98,6 @@ spin_try_acquire(struct spin_lock *lock) NO_THREAD_SAFETY("implements the lock")
 }
 
 void
-spin_release(struct spin_lock *lock) NO_THREAD_SAFETY("implements the lock")
-{
-	u64 flags = arch_irq_save();
-	struct task *self = lock_holder(this_cpu());
-	if (irq_context() || !lock_pop(self, lock, LOCK_SPIN))
-		misuse("spin lock released by a task that does not hold it");
-	spin_end(self, lock, 0);
-	preempt_restore(flags);
-}
-
-void
 irq_spin_acquire(struct irq_spin_lock *lock) NO_THREAD_SAFETY("implements the lock")
 {
 	u64 flags = arch_irq_save();
@@ -123,50 +111,49 @@ irq_spin_acquire(struct irq_spin_lock *lock) NO_THREAD_SAFETY("implements the lo
 		self->irq_flags = flags;
 }
 
-/** The interrupt state to go back to, once an irq_spin lock has gone off the list. */
-static u64
-irq_spin_flags(struct task *self, u64 flags)
+static void
+release(struct spin_lock *lock, enum lock_kind kind)
 {
-	return --self->nirq == 0 ? self->irq_flags : flags;
+	u64 flags = arch_irq_save();
+	struct task *self = lock_holder(this_cpu());
+	if (!lock_pop(self, lock, kind))
+		misuse("spin lock released by a task that does not hold it");
+	if (kind == LOCK_IRQ_SPIN && --self->nirq == 0)
+		flags = self->irq_flags;
+	spin_end(self, lock, 0);
+	preempt_restore(flags);
+}
+
+void
+spin_release(struct spin_lock *lock) NO_THREAD_SAFETY("implements the lock")
+{
+	release(lock, LOCK_SPIN);
 }
 
 void
 irq_spin_release(struct irq_spin_lock *lock) NO_THREAD_SAFETY("implements the lock")
 {
-	u64 flags = arch_irq_save();
-	struct task *self = lock_holder(this_cpu());
-	if (!lock_pop(self, lock, LOCK_IRQ_SPIN))
-		misuse("spin lock released by a task that does not hold it");
-	flags = irq_spin_flags(self, flags);
-	spin_end(self, &lock->lock, 0);
-	preempt_restore(flags);
+	release(&lock->lock, LOCK_IRQ_SPIN);
 }
 
 /** Interrupts stay off: containment goes back to the state at its frame. */
 void
 spin_abandon(struct task *self, struct spin_lock *lock, enum lock_kind kind)
 {
-	if (kind == LOCK_IRQ_SPIN)
-		self->nirq--;
+	self->nirq -= kind == LOCK_IRQ_SPIN;
 	spin_end(self, lock, LOCK_POISONED);
 }
 
 bool
 spin_held(const struct spin_lock *lock)
 {
-	u64 flags = arch_irq_save();
-	bool held = lock_in_list(lock_holder(this_cpu()), lock, LOCK_SPIN);
-	arch_irq_restore(flags);
-	return held;
+	return lock_held(lock, LOCK_SPIN);
 }
 
 bool
 irq_spin_held(const struct irq_spin_lock *lock)
 {
-	u64 flags = arch_irq_save();
-	bool held = lock_in_list(lock_holder(this_cpu()), lock, LOCK_IRQ_SPIN);
-	arch_irq_restore(flags);
-	return held;
+	return lock_held(lock, LOCK_IRQ_SPIN);
 }
 
 bool

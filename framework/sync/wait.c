@@ -38,15 +38,3 @@ wake_many(struct wait_queue *queue, u32 n)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return park_wake(queue, n);
 }
-
-u32
-wake_one(struct wait_queue *queue)
-{
-	return wake_many(queue, 1);
-}
-
-u32
-wake_all(struct wait_queue *queue)
-{
-	return wake_many(queue, ~(u32)0);
-}

@@ -1,78 +1,17 @@
 // SPDX-License-Identifier: MPL-2.0
 /**
- * The scheduling policy as the framework calls it: contained, every answer checked, and the plain policy that takes over where it traps.
+ * The scheduling policy as the framework calls it: contained, every answer checked, and what takes its place where it traps.
  *
  * A hook runs with interrupts off and no raw lock held. Nothing that it does can make a task run twice: only compare-and-swap of the task's own
  * state lets a CPU run it (task_impl.h), and a task that the policy has lost is still in the list of all tasks.
  */
-#include <mm/mm.h>
 #include <task/task_impl.h>
 
 enum : u64 { FAULTS_LOGGED = 10, PICK_TRIES = 4, FALLBACK_SLICE = 10 * NS_PER_MS, RETRY_AFTER = 10 * NS_PER_MS };
 
 static u64 faults;   /* [atomic] */
 
-/* --- the fallback: first come, first served, from the list of all tasks; it keeps nothing --- */
-
-static err_t
-plain_task_init(struct task *task, struct object **entity)
-{
-	(void)task;
-	*entity = nullptr;
-	return OK;
-}
-
-static void
-plain_task_fini(struct object *entity)
-{
-	(void)entity;
-}
-
-static u32
-plain_select_cpu(struct object *entity, u32 last_cpu, enum sched_reason reason)
-{
-	(void)entity, (void)reason;
-	for (u32 i = 0; i < cpu_count(); i++)
-		if (__atomic_load_n(&cpu_table[i]->current, __ATOMIC_RELAXED) == cpu_table[i]->idle)
-			return i;
-	return last_cpu;
-}
-
-static bool
-plain_enqueue(struct object *entity, u32 cpu, enum sched_reason reason)
-{
-	(void)entity, (void)cpu, (void)reason;
-	return false;
-}
-
-static struct task *
-plain_pick(u32 cpu)
-{
-	(void)cpu;
-	return registry_ready();
-}
-
-static bool
-plain_tick(struct object *entity, u32 cpu, u64 ran_ns)
-{
-	(void)entity, (void)cpu;
-	return ran_ns >= FALLBACK_SLICE / 2;
-}
-
-static u64
-plain_next_tick(struct object *entity, u32 cpu, u64 now_ns)
-{
-	(void)entity, (void)cpu;
-	return now_ns + FALLBACK_SLICE;
-}
-
-static const struct sched_policy plain_policy = {
-	.task_init = plain_task_init, .task_fini = plain_task_fini, .select_cpu = plain_select_cpu, .enqueue = plain_enqueue,
-	.pick = plain_pick, .tick = plain_tick, .next_tick = plain_next_tick,
-};
-
-/* --- calling --- */
-
+/** The policy in charge; null once it has trapped: first come, first served then, from the list of all tasks. */
 const struct sched_policy *sched_policy_active = &sched_policy;
 
 static const struct sched_policy *
@@ -84,7 +23,7 @@ policy_load(void)
 static void
 policy_trapped(const struct sched_policy *policy)
 {
-	if (!__atomic_compare_exchange_n(&sched_policy_active, &policy, &plain_policy, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+	if (!__atomic_compare_exchange_n(&sched_policy_active, &policy, nullptr, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return;
 	log_error("scheduling policy trapped: first come, first served from now on");
 	/* What it had queued is found in the list of all tasks; whoever is idle must look there. */
@@ -92,20 +31,8 @@ policy_trapped(const struct sched_policy *policy)
 		cpu_reschedule(i);
 }
 
-/** Runs the statement, a call of the policy, contained. False where it trapped: the policy has been replaced. */
-#define HOOK(policy, statement)                                                                                        \
-	({                                                                                                             \
-		struct contain_frame hook_frame_;                                                                      \
-		bool hook_ran_ = contain_begin(&hook_frame_) == 0;                                                     \
-		if (hook_ran_) {                                                                                       \
-			statement;                                                                                     \
-			contain_expect_balance(&hook_frame_);                                                          \
-			contain_end(&hook_frame_);                                                                     \
-		} else {                                                                                               \
-			policy_trapped(policy);                                                                        \
-		}                                                                                                      \
-		hook_ran_;                                                                                             \
-	})
+/** Runs the statement, a call of the policy, contained. False where there is none, or it trapped: then it has been replaced. */
+#define HOOK(policy, ...) ((policy) != nullptr && (CONTAINED(__VA_ARGS__) || (policy_trapped(policy), false)))
 
 static void
 fault(struct cbytes what, u32 number)
@@ -123,9 +50,8 @@ sched_policy_faults(void)
 static void
 requeue(struct task *task)
 {
-	u64 flags = arch_irq_save();
+	IRQ_OFF_SCOPE();
 	sched_ready(task, SCHED_WAKE);
-	arch_irq_restore(flags);
 }
 
 void
@@ -140,9 +66,9 @@ hook_task_init(struct task *task)
 {
 	const struct sched_policy *policy = policy_load();
 	struct object *entity = nullptr;
-	err_t result = EIO;
+	err_t result = OK;
 	if (!HOOK(policy, result = policy->task_init(task, &entity)))
-		return hook_task_init(task);
+		return OK;
 	task->policy = policy;
 	task->entity = entity;
 	return result;
@@ -156,13 +82,23 @@ hook_task_fini(struct task *task)
 	(void)HOOK(policy, policy->task_fini(task->entity));
 }
 
+/** The fallback's choice: an idle CPU, or the last. */
+static u32
+idle_cpu(u32 last)
+{
+	for (u32 i = 0; i < cpu_count(); i++)
+		if (__atomic_load_n(&cpu_table[i]->current, __ATOMIC_RELAXED) == cpu_table[i]->idle)
+			return i;
+	return last;
+}
+
 u32
 hook_select_cpu(struct task *task, enum sched_reason reason)
 {
 	const struct sched_policy *policy = policy_load();
 	u32 last = __atomic_load_n(&task->last_cpu, __ATOMIC_RELAXED), cpu = 0;
 	if (!HOOK(policy, cpu = policy->select_cpu(task->entity, last, reason)))
-		return last;
+		return idle_cpu(last);
 	if (cpu < cpu_count())
 		return cpu;
 	fault(TEXT("no such CPU:"), cpu);
@@ -185,7 +121,7 @@ hook_pick(u32 cpu, u64 *retry_ns)
 		const struct sched_policy *policy = policy_load();
 		struct task *task = nullptr;
 		if (!HOOK(policy, task = policy->pick(cpu)))
-			continue;
+			task = registry_ready();
 		if (task == nullptr)
 			return nullptr;
 		/* SAFETY: a service can only have pointers to tasks, alive or dead, and their memory is tasks' for ever (HANDLE_DEFINE).
@@ -193,7 +129,7 @@ hook_pick(u32 cpu, u64 *retry_ns)
 		u32 ready = TASK_READY;
 		if (__atomic_compare_exchange_n(&task->state, &ready, TASK_RUNNING | TASK_ON_CPU, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 			return task;
-		if (policy != &plain_policy)
+		if (policy != nullptr)
 			fault(TEXT("task that is not ready, state"), ready);
 	}
 	/* It may answer better later: there may be tasks behind. */
@@ -206,7 +142,7 @@ hook_tick(struct task *task, u32 cpu, u64 ran_ns)
 {
 	const struct sched_policy *policy = policy_load();
 	bool preempt = false;
-	return !HOOK(policy, preempt = policy->tick(task->entity, cpu, ran_ns)) || preempt;
+	return HOOK(policy, preempt = policy->tick(task->entity, cpu, ran_ns)) ? preempt : ran_ns >= FALLBACK_SLICE / 2;
 }
 
 u64
@@ -215,7 +151,7 @@ hook_next_tick(struct task *task, u32 cpu, u64 now_ns)
 	const struct sched_policy *policy = policy_load();
 	u64 at = TIME_NEVER;
 	if (!HOOK(policy, at = policy->next_tick(task->entity, cpu, now_ns)))
-		at = now_ns;
+		at = now_ns + FALLBACK_SLICE;
 	/* A tick in the past would come again and again. */
 	return MAX(at, now_ns + 100 * NS_PER_US);
 }

@@ -5,7 +5,6 @@
  * The policy says who runs where (hooks.c). All of this runs with interrupts off. See task_impl.h for the states.
  */
 #include <irq/interrupt.h>
-#include <mm/mm.h>
 #include <sync/lock.h>
 #include <sync/rcu.h>
 
@@ -30,9 +29,8 @@ account(struct task *task, u64 now)
 void
 sched_account(struct task *self)
 {
-	u64 flags = arch_irq_save();
+	IRQ_OFF_SCOPE();
 	account(self, arch_clock_ns());
-	arch_irq_restore(flags);
 }
 
 /** Tells the policy what the task has used. => true: preempt it. */
@@ -143,9 +141,8 @@ void
 task_yield(void)
 {
 	task_check_may_sleep();
-	u64 flags = arch_irq_save();
+	IRQ_OFF_SCOPE();
 	sched_leave_ready(this_cpu()->current, SCHED_YIELD);
-	arch_irq_restore(flags);
 }
 
 void

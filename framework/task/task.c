@@ -7,19 +7,9 @@
  */
 #include <arch/string.h>
 #include <irq/interrupt.h>
-#include <mm/mm.h>
 #include <sync/lock.h>
-#include <sync/raw_lock.h>
 #include <sync/rcu.h>
 #include <user/user_impl.h>
-
-static void task_release(struct object *object);
-const struct heap_type task_handle_type;
-static u32 task_heap_ids_[1];
-HEAP_TYPE_ENTRY_ const struct heap_type task_handle_type = {
-	.name = "task", .size = sizeof(struct task), .align = alignof(struct task), .flags = HEAP_FRAMEWORK | HEAP_RELEASE_IN_TASK,
-	.release = task_release, .ids = task_heap_ids_, .nids = 1,
-};
 
 static struct raw_lock reaper_lock;
 static struct task *reaper_list GUARDED_BY(&reaper_lock);
@@ -53,6 +43,9 @@ task_release(struct object *object)
 	task_strip(task);
 	registry_remove(task);
 }
+
+HANDLE_DEFINE_FLAGS(task, task_release, HEAP_RELEASE_IN_TASK);
+HANDLE_REFERENCES(task);
 
 static struct task *
 task_alloc(struct cbytes name)
@@ -144,18 +137,6 @@ task_start(struct task *task)
 	return OK;
 }
 
-void
-task_get(struct task *task)
-{
-	heap_get(&task_handle_type, (struct object *)task);
-}
-
-void
-task_put(struct task *task)
-{
-	heap_put(&task_handle_type, (struct object *)task);
-}
-
 /* --- the end --- */
 
 void
@@ -165,8 +146,10 @@ task_exit(void)
 		misuse("task_exit in an interrupt handler");
 	task_check_may_sleep();
 	struct task *self = task_self();
-	if (self->nlocks != 0)
-		misuse("task ends with a lock held");
+	if (self->nlocks != 0 || self->cursor != nullptr)
+		misuse("task ends with a lock held or a cursor open");
+	if (self->contain == nullptr || self->contain->outer != nullptr)
+		misuse("task ends inside a call of the framework");
 	task_die(self, TASK_RETURNED);
 }
 
@@ -245,8 +228,6 @@ task_system_start(void)
 {
 	system_spawn(reaper_task, TEXT("reaper"));
 	system_spawn(rcu_task, TEXT("rcu"));
-	for (u32 i = 0; i < cpu_count(); i++)
-		system_spawn(work_task, TEXT("worker"));
 }
 
 void
@@ -285,19 +266,15 @@ task_current(void)
 u32
 task_id(struct task *task)
 {
-	handle_enter(&task_handle_type, task);
-	u32 id = task->id;
-	handle_leave(&task_handle_type, task);
-	return id;
+	HANDLE_SCOPE(task, task);
+	return task->id;
 }
 
 enum task_end
 task_ended(struct task *task)
 {
-	handle_enter(&task_handle_type, task);
-	u32 end = __atomic_load_n(&task->end, __ATOMIC_SEQ_CST);
-	handle_leave(&task_handle_type, task);
-	return (enum task_end)end;
+	HANDLE_SCOPE(task, task);
+	return (enum task_end)__atomic_load_n(&task->end, __ATOMIC_SEQ_CST);
 }
 
 err_t
@@ -306,30 +283,25 @@ task_join(struct task *task, u64 deadline_ns)
 	task_check_may_sleep();
 	if (task == task_self())
 		return EDEADLK;
-	handle_enter(&task_handle_type, task);
-	err_t result = WAIT_UNTIL(&task->ended, __atomic_load_n(&task->end, __ATOMIC_SEQ_CST) != TASK_ALIVE, WAIT_INTERRUPTIBLE, deadline_ns);
-	handle_leave(&task_handle_type, task);
-	return result;
+	HANDLE_SCOPE(task, task);
+	return WAIT_UNTIL(&task->ended, __atomic_load_n(&task->end, __ATOMIC_SEQ_CST) != TASK_ALIVE, WAIT_INTERRUPTIBLE, deadline_ns);
 }
 
 err_t
 task_set_owner(struct task *task, struct object *owner)
 {
-	handle_enter(&task_handle_type, task);
+	HANDLE_SCOPE(task, task);
 	struct object *none = nullptr;
 	bool fresh = __atomic_load_n(&task->state, __ATOMIC_RELAXED) == TASK_NEW &&
 	             __atomic_compare_exchange_n(&task->owner, &none, owner, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-	handle_leave(&task_handle_type, task);
 	return fresh ? OK : EINVAL;
 }
 
 struct object *
 task_owner(struct task *task)
 {
-	handle_enter(&task_handle_type, task);
-	struct object *owner = __atomic_load_n(&task->owner, __ATOMIC_ACQUIRE);
-	handle_leave(&task_handle_type, task);
-	return owner;
+	HANDLE_SCOPE(task, task);
+	return __atomic_load_n(&task->owner, __ATOMIC_ACQUIRE);
 }
 
 err_t
@@ -343,12 +315,11 @@ task_sleep_until(u64 deadline_ns, bool interruptible)
 void
 task_interrupt(struct task *task)
 {
-	handle_enter(&task_handle_type, task);
+	HANDLE_SCOPE(task, task);
 	__atomic_store_n(&task->interrupted, 1, __ATOMIC_SEQ_CST);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!task_wake(task) && __atomic_load_n(&task->state, __ATOMIC_SEQ_CST) == (TASK_RUNNING | TASK_ON_CPU))
 		arch_ipi(__atomic_load_n(&task->last_cpu, __ATOMIC_RELAXED), IPI_RESCHEDULE);
-	handle_leave(&task_handle_type, task);
 }
 
 void
@@ -366,21 +337,15 @@ task_interrupted(void)
 struct task_times
 task_times(struct task *task)
 {
-	handle_enter(&task_handle_type, task);
+	HANDLE_SCOPE(task, task);
 	if (!irq_context() && task == task_self())
 		sched_account(task);
-	struct task_times times = {
-		__atomic_load_n(&task->user_ns, __ATOMIC_RELAXED), __atomic_load_n(&task->kernel_ns, __ATOMIC_RELAXED),
-	};
-	handle_leave(&task_handle_type, task);
-	return times;
+	return (struct task_times){ __atomic_load_n(&task->user_ns, __ATOMIC_RELAXED), __atomic_load_n(&task->kernel_ns, __ATOMIC_RELAXED) };
 }
 
 u32
 task_cpu(struct task *task)
 {
-	handle_enter(&task_handle_type, task);
-	u32 cpu = __atomic_load_n(&task->last_cpu, __ATOMIC_RELAXED);
-	handle_leave(&task_handle_type, task);
-	return cpu;
+	HANDLE_SCOPE(task, task);
+	return __atomic_load_n(&task->last_cpu, __ATOMIC_RELAXED);
 }

@@ -16,6 +16,7 @@
  */
 #pragma once
 
+#include <cadre/list.h>
 #include <cadre/policy.h>
 #include <cadre/sync.h>
 #include <cadre/task.h>
@@ -23,6 +24,7 @@
 #include <cpu/cpu.h>
 #include <debug/debug.h>
 #include <mm/mm.h>
+#include <sync/raw_lock.h>
 #include <time/event.h>
 
 /** Locks that a task may hold, and how many more an interrupt handler that interrupts it. */
@@ -72,9 +74,9 @@ struct task {
 	u64 reported_ns;                  /* [self] of these, told to the policy */
 	char name[32];                    /* [const] */
 	struct task *queue_next;          /* dead tasks that wait for the reaper: its lock */
-	struct task *all_next, *all_prev; /* list of all tasks: its lock (registry.c) */
+	LIST_LINK(struct task) all_link;  /* list of all tasks: its lock (registry.c) */
 	const void *park_key;             /* [self] */
-	struct task *park_next, *park_prev; /* these four: the lock of the key's bucket (sync/park.c) */
+	LIST_LINK(struct task) park_link; /* these four: the lock of the key's bucket (sync/park.c) */
 	u64 park_order;
 	bool park_queued, park_heir;
 	u32 park_woken;                   /* [atomic] */
@@ -86,7 +88,7 @@ extern const struct heap_type task_handle_type;
 
 /** Boot CPU: makes the running code its idle task. Once objects can be allocated. */
 void task_init(void);
-/** Starts the framework's own tasks: the reaper, RCU's, a worker for each CPU online. */
+/** Starts the framework's own tasks: the reaper and RCU's. */
 void task_system_start(void);
 /** What each CPU does from now on: runs tasks. Called on its boot stack with interrupts off. */
 [[noreturn]] void task_run_idle(void);
@@ -95,10 +97,8 @@ void task_system_start(void);
 static inline struct task *
 task_self(void)
 {
-	u64 flags = arch_irq_save();
-	struct task *self = this_cpu()->current;
-	arch_irq_restore(flags);
-	return self;
+	IRQ_OFF_SCOPE();
+	return this_cpu()->current;
 }
 
 /** Traps where the running code must not sleep. */
@@ -157,9 +157,18 @@ void sched_policy_set(const struct sched_policy *policy);
 
 /** Traps, inside the frame, where what was called left a lock, a read section or preemption off behind. */
 void contain_expect_balance(const struct contain_frame *frame);
-
-/* work.c */
-void work_task(struct object *unused);      /* body of the workers: the next CPU's */
+/** Runs the statement, a call of a service, contained; it must leave nothing behind. False: it trapped. */
+#define CONTAINED(...)                                                                                                 \
+	({                                                                                                             \
+		struct contain_frame contained_frame_;                                                                 \
+		bool contained_ran_ = contain_begin(&contained_frame_) == 0;                                           \
+		if (contained_ran_) {                                                                                  \
+			__VA_ARGS__;                                                                                   \
+			contain_expect_balance(&contained_frame_);                                                     \
+			contain_end(&contained_frame_);                                                                \
+		}                                                                                                      \
+		contained_ran_;                                                                                        \
+	})
 
 /** Services' code traps from here on with less than `reserve` left on the stack that `sp` is on. Interrupts are off. */
 static inline void

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 /**
- * Timers: a pairing heap of events per CPU, served by that CPU's timer interrupt.
+ * Timers: a tree of events per CPU, served by that CPU's timer interrupt.
  *
  * An event belongs to the queue of `event->cpu`; it moves to the calling CPU when it is set there, unless its function is running. Each set,
  * cancel and expiry is one critical section of that queue's lock. Functions run with no lock held; `running` says which.
@@ -8,85 +8,32 @@
  * A `struct timer` in a queue has no reference: its release takes it out. Its function runs with one, taken as it leaves the queue.
  */
 #include <irq/interrupt.h>
-#include <mm/mm.h>
 #include <sync/lock.h>
-#include <sync/raw_lock.h>
 #include <time/event.h>
+
+/** Events of one deadline are told apart by their addresses. */
+static int
+event_compare(const struct timer_event *a, const struct timer_event *b)
+{
+	u64 left = a->deadline_ns != b->deadline_ns ? a->deadline_ns : (u64)a, right = a->deadline_ns != b->deadline_ns ? b->deadline_ns : (u64)b;
+	return left < right ? -1 : left > right;
+}
+
+RBTREE_OF(event_tree, struct timer_event, link, event_compare);
 
 static struct timer_queue {
 	struct raw_lock lock;
-	struct timer_event *first GUARDED_BY(&lock);
+	struct event_tree events GUARDED_BY(&lock);
 	u64 tick_ns GUARDED_BY(&lock);         /* the scheduler's */
 	u64 armed_ns GUARDED_BY(&lock);        /* what the hardware is set to; 0: unknown */
 	struct timer_event *running;          /* [atomic] written by its CPU */
 } queues[CPU_MAX] __attribute__((aligned(64))) = { [0 ... CPU_MAX - 1] = { .tick_ns = TIME_NEVER } };
 
-/* --- pairing heap --- */
-
-static struct timer_event *
-heap_meld(struct timer_event *a, struct timer_event *b)
-{
-	if (a == nullptr || b == nullptr)
-		return a != nullptr ? a : b;
-	if (b->deadline_ns < a->deadline_ns)
-		return heap_meld(b, a);
-	b->prev = a;
-	b->next = a->child;
-	if (a->child != nullptr)
-		a->child->prev = b;
-	a->child = b;
-	return a;
-}
-
-/** One heap of a list of siblings: melded in pairs from the left, then from the right into one. */
-static struct timer_event *
-heap_meld_all(struct timer_event *list)
-{
-	struct timer_event *pairs = nullptr, *heap = nullptr;
-	while (list != nullptr) {
-		struct timer_event *a = list, *b = a->next;
-		list = b != nullptr ? b->next : nullptr;
-		a->next = a->prev = nullptr;
-		if (b != nullptr)
-			b->next = b->prev = nullptr;
-		a = heap_meld(a, b);
-		a->next = pairs;
-		pairs = a;
-	}
-	while (pairs != nullptr) {
-		struct timer_event *next = pairs->next;
-		pairs->next = nullptr;
-		heap = heap_meld(heap, pairs);
-		pairs = next;
-	}
-	return heap;
-}
-
-static void
-queue_insert(struct timer_queue *queue, struct timer_event *event, u64 deadline_ns) MUST_HOLD(&queue->lock)
-{
-	event->deadline_ns = deadline_ns;
-	event->child = event->next = event->prev = nullptr;
-	event->queued = true;
-	queue->first = heap_meld(queue->first, event);
-}
-
 static void
 queue_remove(struct timer_queue *queue, struct timer_event *event) MUST_HOLD(&queue->lock)
 {
-	struct timer_event *below = heap_meld_all(event->child);
+	event_tree_remove(&queue->events, event);
 	event->queued = false;
-	if (event == queue->first) {
-		queue->first = below;
-		return;
-	}
-	if (event->prev->child == event)
-		event->prev->child = event->next;
-	else
-		event->prev->next = event->next;
-	if (event->next != nullptr)
-		event->next->prev = event->prev;
-	queue->first = heap_meld(queue->first, below);
 }
 
 /* --- events --- */
@@ -95,9 +42,8 @@ queue_remove(struct timer_queue *queue, struct timer_event *event) MUST_HOLD(&qu
 static void
 queue_arm(struct timer_queue *queue) MUST_HOLD(&queue->lock)
 {
-	u64 at = queue->tick_ns;
-	if (queue->first != nullptr)
-		at = MIN(at, queue->first->deadline_ns);
+	const struct timer_event *first = event_tree_first(&queue->events);
+	u64 at = first != nullptr ? MIN(queue->tick_ns, first->deadline_ns) : queue->tick_ns;
 	if (at >= queue->armed_ns && queue->armed_ns != 0)
 		return;
 	queue->armed_ns = at;
@@ -118,37 +64,27 @@ event_lock(struct timer_event *event, u64 *flags) NO_THREAD_SAFETY("returns with
 	}
 }
 
-void
+bool
 timer_event_set(struct timer_event *event, u64 deadline_ns) NO_THREAD_SAFETY("the lock comes from event_lock")
 {
-	for (;;) {
+	bool was = false, stays;
+	do {
 		u64 flags;
-		struct timer_queue *queue = event_lock(event, &flags);
-		u32 here = this_cpu()->id;
-		bool stays = queue == &queues[here] || __atomic_load_n(&queue->running, __ATOMIC_RELAXED) == event;
+		struct timer_queue *queue = event_lock(event, &flags), *here = &queues[this_cpu()->id];
+		stays = queue == here || deadline_ns == TIME_NEVER || __atomic_load_n(&queue->running, __ATOMIC_RELAXED) == event;
+		was |= event->queued;
 		if (event->queued)
-			queue_remove(queue, event);
-		if (stays && deadline_ns != TIME_NEVER)
-			queue_insert(queue, event, deadline_ns);
-		if (stays && queue == &queues[here])
+			queue_remove(queue, event);   /* the hardware may fire for nothing */
+		if (stays && deadline_ns != TIME_NEVER) {
+			event->deadline_ns = deadline_ns;
+			event->queued = event_tree_insert(&queue->events, event);
+		}
+		if (stays && queue == here)
 			queue_arm(queue);   /* else its CPU does once the function has returned */
 		if (!stays)
-			__atomic_store_n(&event->cpu, here, __ATOMIC_RELEASE);
+			__atomic_store_n(&event->cpu, this_cpu()->id, __ATOMIC_RELEASE);
 		raw_release(&queue->lock, flags);
-		if (stays || deadline_ns == TIME_NEVER)
-			return;
-	}
-}
-
-bool
-timer_event_cancel(struct timer_event *event) NO_THREAD_SAFETY("the lock comes from event_lock")
-{
-	u64 flags;
-	struct timer_queue *queue = event_lock(event, &flags);
-	bool was = event->queued;
-	if (was)
-		queue_remove(queue, event);   /* the hardware may fire for nothing */
-	raw_release(&queue->lock, flags);
+	} while (!stays);
 	return was;
 }
 
@@ -156,10 +92,9 @@ void
 timer_tick_set(u64 deadline_ns)
 {
 	struct timer_queue *queue = &queues[this_cpu()->id];
-	u64 flags = raw_acquire(&queue->lock);
+	RAW_SCOPE(&queue->lock);
 	queue->tick_ns = deadline_ns;
 	queue_arm(queue);
-	raw_release(&queue->lock, flags);
 }
 
 static void timer_fire(struct timer_event *event);
@@ -169,11 +104,11 @@ static bool timer_enter(struct timer_event *event);
 static struct timer_event *
 queue_next(struct timer_queue *queue, bool *tick)
 {
-	u64 flags = raw_acquire(&queue->lock);
+	RAW_SCOPE(&queue->lock);
 	struct timer_event *event;
 	u64 now = arch_clock_ns();
 	for (;;) {
-		event = queue->first;
+		event = event_tree_first(&queue->events);
 		if (event == nullptr || event->deadline_ns > now) {
 			event = nullptr;
 			break;
@@ -190,7 +125,6 @@ queue_next(struct timer_queue *queue, bool *tick)
 		queue->armed_ns = 0;
 		queue_arm(queue);
 	}
-	raw_release(&queue->lock, flags);
 	return event;
 }
 
@@ -220,10 +154,11 @@ struct timer {
 static void
 timer_release(struct object *object)
 {
-	timer_event_cancel(&((struct timer *)object)->event);
+	(void)timer_event_cancel(&((struct timer *)object)->event);
 }
 
 HANDLE_DEFINE(timer, timer_release);
+HANDLE_REFERENCES(timer);
 
 static struct timer *
 timer_of(struct timer_event *event)
@@ -243,12 +178,7 @@ static void
 timer_fire(struct timer_event *event)
 {
 	struct timer *timer = timer_of(event);
-	struct contain_frame frame;
-	if (contain_begin(&frame) == 0) {
-		timer->fn(timer->arg);
-		contain_expect_balance(&frame);
-		contain_end(&frame);
-	} else {
+	if (!CONTAINED(timer->fn(timer->arg))) {
 		__atomic_store_n(&timer->dead, 1, __ATOMIC_RELAXED);
 		timer_event_cancel(&timer->event);
 		log_warn("a timer's function trapped: it will not run again");
@@ -275,19 +205,16 @@ timer_create(timer_fn *fn, struct object *arg, struct timer **out)
 void
 timer_set(struct timer *timer, u64 deadline_ns)
 {
-	handle_enter(&timer_handle_type, timer);
+	HANDLE_SCOPE(timer, timer);
 	if (__atomic_load_n(&timer->dead, __ATOMIC_RELAXED) == 0)
 		timer_event_set(&timer->event, deadline_ns);
-	handle_leave(&timer_handle_type, timer);
 }
 
 bool
 timer_cancel(struct timer *timer)
 {
-	handle_enter(&timer_handle_type, timer);
-	bool was = timer_event_cancel(&timer->event);
-	handle_leave(&timer_handle_type, timer);
-	return was;
+	HANDLE_SCOPE(timer, timer);
+	return timer_event_cancel(&timer->event);
 }
 
 bool
@@ -295,25 +222,11 @@ timer_cancel_sync(struct timer *timer)
 {
 	if (irq_context())
 		misuse("timer_cancel_sync in an interrupt handler");
-	handle_enter(&timer_handle_type, timer);
+	HANDLE_SCOPE(timer, timer);
 	bool was = timer_event_cancel(&timer->event);
 	for (u32 cpu = 0; cpu < cpu_count(); cpu++)
 		while (__atomic_load_n(&queues[cpu].running, __ATOMIC_SEQ_CST) == &timer->event)
 			arch_pause();
 	/* A function that set its timer anew has done so by now. */
-	was |= timer_event_cancel(&timer->event);
-	handle_leave(&timer_handle_type, timer);
-	return was;
-}
-
-void
-timer_get(struct timer *timer)
-{
-	heap_get(&timer_handle_type, (struct object *)timer);
-}
-
-void
-timer_put(struct timer *timer)
-{
-	heap_put(&timer_handle_type, (struct object *)timer);
+	return timer_event_cancel(&timer->event) || was;
 }

@@ -2,9 +2,10 @@
 /**
  * User contexts: their life, running them, and their FPU state.
  *
- * A context is claimed (`running`) by whoever enters user mode with it, copies it, or takes its FPU state to memory: one at a time, and never by
- * waiting. FPU registers are described in user_impl.h. The state itself lies in a heap array that the context owns; images are copied to and
- * from it without a claim, since the slice may fault: whatever is written there can be loaded (arch_fpu_import), so a race is harmless.
+ * A context is claimed (`running`) by whoever enters user mode with it, copies it, or takes its FPU state to
+ * memory: one at a time, and never by waiting. FPU registers are described in user_impl.h. The state itself lies
+ * in a heap array that the context owns; images are copied to and from it without a claim, since the slice may
+ * fault: whatever is written there can be loaded (arch_fpu_import), so a race is harmless.
  */
 #include <arch/string.h>
 #include <cadre/irq.h>
@@ -17,21 +18,16 @@ struct fpu_block { alignas(64) u8 bytes[64]; };
 ARRAY_DECLARE(fpu_blocks_, struct fpu_block);   /* a name that no service can declare */
 ARRAY_DEFINE(fpu_blocks_, struct fpu_block);
 
-static struct user_context *user_loaded[CPU_MAX];   /* [self] of the CPU: whose FPU state its registers hold; null: nobody's */
-
-static struct fpu_blocks_ *
-fpu_array(struct fpu_state *fpu)
-{
-	/* SAFETY: made from the array's items by user_context_create. */
-	return (struct fpu_blocks_ *)((u8 *)fpu - __builtin_offsetof(struct fpu_blocks_, items));
-}
+static struct user_context *user_loaded[CPU_MAX];   /* [self] of the CPU: whose FPU state it has; null: nobody's */
 
 static void
 context_release(struct object *object)
 {
 	struct user_context *context = (struct user_context *)object;
+	/* SAFETY: the state is an array's items: user_context_create. */
+	u8 *array = (u8 *)context->fpu - __builtin_offsetof(struct fpu_blocks_, items);
 	if (context->fpu != nullptr)
-		fpu_blocks__put(fpu_array(context->fpu));
+		fpu_blocks__put((struct fpu_blocks_ *)array);
 	context->fpu = nullptr;
 }
 
@@ -70,14 +66,17 @@ user_context_put(struct user_context *context)
 
 /* --- claims --- */
 
-/** Takes a reference and the claim. => false: somebody has it, or it is just being created; traps where it is not live. */
+/**
+ * Takes a reference and the claim. => false: somebody has it, or it is just being created; traps where it is not
+ * live.
+ */
 static bool
 context_claim(struct user_context *context)
 {
-	u64 free = 0;
+	u64 free = 0, *claim = &context->state[CONTEXT_RUNNING];
 	handle_enter(&user_context_handle_type, context);
 	if (__atomic_load_n(&context->fpu, __ATOMIC_ACQUIRE) != nullptr &&
-	    __atomic_compare_exchange_n(&context->state[CONTEXT_RUNNING], &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+	    __atomic_compare_exchange_n(claim, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return true;
 	handle_leave(&user_context_handle_type, context);
 	return false;
@@ -175,7 +174,8 @@ user_run(struct user_context *context)
 			preempt_check();
 			continue;
 		}
-		/* From here to the event nothing runs but this: interrupts are off, so both stay what user mode sees. */
+		/* From here to the event nothing runs but this: interrupts are off, so both stay what user mode
+		 * sees. */
 		vm_space_switch(self->space);
 		user_fpu_switch(context);
 		task_user_enter();
@@ -215,7 +215,10 @@ user_fpu_size(void)
 	return (u32)arch_fpu_size();
 }
 
-/** The state's place, with the state in it. It stays memory of FPU states, whoever's, or faults as a service's dead object does. */
+/**
+ * The state's place, with the state in it. It stays memory of FPU states, whoever's, or faults as a service's dead
+ * object does.
+ */
 static struct fpu_state *
 fpu_memory(struct user_context *context, bool keep)
 {

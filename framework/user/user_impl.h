@@ -2,15 +2,21 @@
 /**
  * What tasks and the architecture need of user mode.
  *
- * FPU state: the registers of a CPU hold that of the context `user_loaded[cpu]`, which belongs to the CPU's running task (task->user, with a
- * framework reference), from that task's first entry to user mode until the CPU switches to another task. The kernel itself never uses them.
+ * FPU state: the registers of a CPU hold that of the context `user_loaded[cpu]`, which belongs to the CPU's
+ * running task (task->user, with a framework reference), from that task's first entry to user mode until the CPU
+ * switches to another task. The kernel itself never uses them.
  */
 #pragma once
 
 #include <cadre/user.h>
 #include <task/task_impl.h>
 
-/** The CPU's FPU registers hold this context's state from now on, null: nobody's; whose they held is saved. Interrupts off. arch_task_switched calls it. */
+/**
+ * The CPU's FPU registers hold this context's state from now on, null: nobody's; whose they held is saved. Interrupts
+ * off. arch_task_switched calls it.
+ */
 void user_fpu_switch(struct user_context *context);
-/** The running task ends: what it still has of its last user context is given up. Preemptible, before its last switch. */
+/**
+ * The running task ends: what it still has of its last user context is given up. Preemptible, before its last switch.
+ */
 void user_task_end(struct task *task);

@@ -13,6 +13,12 @@ explore_cpu(void)
 }
 
 void
+assert_trap(struct cbytes expression, struct cbytes file, u32 line)
+{
+	explore_fail((const char *)expression.ptr, (const char *)file.ptr, line);
+}
+
+void
 misuse_at(const char *what, const char *file, u32 line, u64 pc, u64 fp)
 {
 	(void)pc, (void)fp;

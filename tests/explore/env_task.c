@@ -35,10 +35,10 @@ void task_check_may_sleep(void) {}
 void sched_interrupt_exit(struct cpu *cpu, bool preemptible) { (void)cpu, (void)preemptible; }
 void spin_abandon(struct task *self, struct spin_lock *lock, enum lock_kind kind) __attribute__((weak));
 void mutex_abandon(struct task *self, struct mutex *lock) __attribute__((weak));
-void rw_abandon(struct task *self, struct rw_lock *lock, enum lock_kind kind) __attribute__((weak));
+void rw_abandon(struct rw_lock *lock, enum lock_kind kind) __attribute__((weak));
 void spin_abandon(struct task *self, struct spin_lock *lock, enum lock_kind kind) { (void)self, (void)lock, (void)kind; }
 void mutex_abandon(struct task *self, struct mutex *lock) { (void)self, (void)lock; }
-void rw_abandon(struct task *self, struct rw_lock *lock, enum lock_kind kind) { (void)self, (void)lock, (void)kind; }
+void rw_abandon(struct rw_lock *lock, enum lock_kind kind) { (void)lock, (void)kind; }
 
 /* --- sleeping, as task/ does it: see the table in task_impl.h --- */
 
@@ -83,16 +83,10 @@ arch_clock_ns(void)
 	return __atomic_load_n(&env_clock, __ATOMIC_SEQ_CST);
 }
 
-void
+bool
 timer_event_set(struct timer_event *event, u64 deadline_ns)
 {
-	__atomic_store_n(&event->deadline_ns, deadline_ns, __ATOMIC_SEQ_CST);
-}
-
-bool
-timer_event_cancel(struct timer_event *event)
-{
-	return __atomic_exchange_n(&event->deadline_ns, 0, __ATOMIC_SEQ_CST) != 0;
+	return __atomic_exchange_n(&event->deadline_ns, deadline_ns == TIME_NEVER ? 0 : deadline_ns, __ATOMIC_SEQ_CST) != 0;
 }
 
 void

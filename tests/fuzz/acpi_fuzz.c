@@ -16,14 +16,11 @@ struct fuzz_memory {
 	u64 base;             /* physical address of data[0] */
 };
 
-static bool
-fuzz_read(const struct acpi_reader *reader, u64 pa, void *dst, size_t len)
+static const u8 *
+fuzz_map(const struct acpi_reader *reader, u64 pa, u64 len)
 {
 	const struct fuzz_memory *memory = (const struct fuzz_memory *)reader;
-	if (pa < memory->base || range_exceeds(pa - memory->base, len, memory->len))
-		return false;
-	memcpy(dst, memory->data + (pa - memory->base), len);
-	return true;
+	return pa < memory->base || range_exceeds(pa - memory->base, len, memory->len) ? nullptr : memory->data + (pa - memory->base);
 }
 
 #define CHECK(condition) ((condition) ? (void)0 : __builtin_trap())
@@ -33,10 +30,10 @@ static void
 check(const struct acpi_info *info)
 {
 	CHECK(info->ncpus <= CPU_MAX && info->nioapics <= ACPI_IOAPICS_MAX && info->nsegments <= ACPI_SEGMENTS_MAX);
-	CHECK(info->nnmis <= ACPI_NMIS_MAX && info->npm_ports <= ACPI_PM_BLOCKS && info->s5_a <= 7 && info->s5_b <= 7);
+	CHECK(info->npm_ports <= ACPI_PM_BLOCKS && info->s5_a <= 7 && info->s5_b <= 7);
 	for (u32 i = 0; i < info->ncpus; i++)
 		for (u32 j = 0; j < i; j++)
-			CHECK(info->cpus[i].apic_id != info->cpus[j].apic_id);
+			CHECK(info->cpus[i] != info->cpus[j]);
 	for (u32 i = 0; i < ACPI_ISA_IRQS; i++)
 		CHECK(info->isa_irqs[i].gsi < ACPI_GSI_MAX);
 	for (u32 i = 0; i < info->nioapics; i++)
@@ -113,7 +110,7 @@ LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	if (size < 2)
 		return 0;
-	struct fuzz_memory source = { { fuzz_read }, data + 1, size - 1, 0 };
+	struct fuzz_memory source = { { fuzz_map }, data + 1, size - 1, 0 };
 	struct acpi_info info;
 	u64 rsdp = PAGE_SIZE;
 	if (data[0] & 1) {

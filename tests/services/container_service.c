@@ -4,11 +4,11 @@
  * out of them.
  */
 #include "container_service.h"
-#include <cadre/list.h>
-#include <cadre/rbtree.h>
-#include <cadre/ring.h>
 #include <cadre/sync.h>
-#include <cadre/xarray.h>
+#include <list.h>
+#include <rbtree.h>
+#include <ring.h>
+#include <xarray.h>
 
 struct entry {
 	u64 key;

@@ -11,7 +11,7 @@
 #include <cadre/sync.h>
 #include <cadre/task.h>
 #include <cadre/time.h>
-#include <cadre/work.h>
+#include <work.h>
 
 struct victim {
 	u32 value;
@@ -111,6 +111,7 @@ recurse(u32 depth)
 
 static void trap_recursion(void) { sink = recurse(0); }
 
+typedef void trap_fn(void);
 static trap_fn *const traps[] = {
 	trap_index, trap_element, trap_null, trap_null_write, trap_overflow, trap_division, trap_shift, trap_assertion, trap_on_purpose,
 	trap_slice, trap_downcast, trap_call, trap_double_put, trap_recursion,

@@ -6,6 +6,7 @@
  * Each test runs in a task of its own. A test also fails where it leaves heap objects or frames behind.
  */
 #include "test.h"
+#include "../../services/lib/work.h"
 #include <cadre/boot.h>
 #include <cadre/frame.h>
 #include <cadre/object.h>
@@ -218,6 +219,8 @@ timeout_option(void)
 	return seconds * NS_PER_SEC;
 }
 
+static void no_work(struct object *arg) { (void)arg; }
+
 void
 kernel_main(void)
 {
@@ -231,6 +234,10 @@ kernel_main(void)
 	bool list = boot_option(TEXT("list"), (struct bytes){ filter, 0 }, &len);
 	u32 count[OUTCOMES] = {};
 	u64 timeout_ns = timeout_option();
+	/* The first item starts the workers, which stay: no test's leak. */
+	struct work *work = nullptr;
+	if (work_create(no_work, nullptr, &work) == OK)
+		work_put(work);
 	for (u32 i = 0; i < n; i++) {
 		if (list)
 			PRINT("{}: {}\n", text_of(tests[i]->file), text_of(tests[i]->name));

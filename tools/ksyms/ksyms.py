@@ -14,7 +14,8 @@ table lies in section .ksyms, which the linker script puts behind .text, so no f
 A row's place is where the innermost code stands that is not an inline function of a public framework header
 (--skip): what a service's reader wants to see of an out-of-bounds `bytes_get` is the service's line.
 
-Format (little endian; framework/debug/symbols.c reads it; addresses count from the first row's, names from the table's start):
+Format (little endian; framework/debug/symbols.c reads it; addresses count from the first row's, names from the table's
+start):
     u32 magic "KSY2", nrows, anchor, 0
     rows:   u32 address, name, file, u16 offset, line: the code from `address` on, up to the next row, belongs to the
             function `name`, which begins `offset` bytes before, and to one source line. Names and files of 0: unknown.
@@ -46,7 +47,7 @@ def run(tool, *args, text=None):
 
 
 def read_functions(elf):
-    """Text symbols as {address: name}, global names first, with a nameless one behind the last; and the address of symbol_find."""
+    """Text symbols as {address: name}, global ones first, a nameless one behind the last; and the address of symbol_find."""
     functions, anchor, end = {}, 0, 0
     for line in run("llvm-nm", "--defined-only", "--numeric-sort", "--format=posix", elf).splitlines():
         name, kind, address, *size = line.split()
@@ -55,7 +56,7 @@ def read_functions(elf):
             anchor = address
         if kind in "tTwW" and not name.startswith((".L", "__cfi_")) and (address not in functions or kind in "TW"):
             functions[address] = name
-    # The kernel's functions lie close together; what a boot stub has elsewhere (low addresses) has no place in the table.
+    # The kernel's functions lie close together; what a boot stub has elsewhere (low addresses) is not for the table.
     functions = {a: name for a, name in functions.items() if abs(a - anchor) < 1 << 28}
     for line in run("llvm-readelf", "--sections", "--wide", elf).splitlines():
         fields = line.replace("[ ", "[").split()
@@ -129,7 +130,8 @@ def build(elf, skip, strip):
     body = bytearray(HEADER.pack(MAGIC, len(rows), (anchor - base) % (1 << 32), 0))
     for address, start, name, file, line in rows:
         mark = IN_FRAMEWORK if file.startswith(FRAMEWORK_FOLDERS) else 0
-        body += ROW.pack(address - base, name_of(name), name_of(file), min(address - start, 0xFFFF), min(line, 0x7FFF) | mark)
+        offset, line = min(address - start, 0xFFFF), min(line, 0x7FFF) | mark
+        body += ROW.pack(address - base, name_of(name), name_of(file), offset, line)
     return bytes(body + names)
 
 
@@ -156,9 +158,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("elf")
     parser.add_argument("output", nargs="?", default="ksyms.S")
-    parser.add_argument("--skip", action="append", help="a path part of headers whose inline functions are not places (framework/include/)")
-    parser.add_argument("--strip", default=os.getcwd() + "/", help="prefix to take off file names (the working directory)")
-    parser.add_argument("--check", action="store_true", help="compare the table in the image with the one made from it")
+    parser.add_argument("--skip", action="append",
+                        help="a path part of headers whose inline functions are not places (framework/include/)")
+    parser.add_argument("--strip", default=os.getcwd() + "/",
+                        help="prefix to take off file names (the working directory)")
+    parser.add_argument("--check", action="store_true",
+                        help="compare the table in the image with the one made from it")
     options = parser.parse_args()
     table = build(options.elf, options.skip or ["framework/include/"], options.strip)
     if options.check:

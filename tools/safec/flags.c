@@ -268,6 +268,28 @@ families_require(int n, char **args)
 	}
 }
 
+/** The largest stack frame: less than the guard page below a stack. */
+constexpr unsigned long FRAME_MAX = 4096;
+
+static void
+frame_limit_require(int n, char **args)
+{
+	static const char option[] = "-Wframe-larger-than";
+	bool limited = false;
+	for (int i = 0; i < n; i++) {
+		if (!starts_with(args[i], option))
+			continue;
+		const char *number = args[i] + strlen(option);
+		size_t digits = *number == '=' ? strspn(number + 1, "0123456789") : 0;
+		limited = digits > 0 && digits <= 6 && number[1 + digits] == '\0' && strtoul(number + 1, nullptr, 10) <= FRAME_MAX;
+	}
+	for (int i = 0; i < n; i++)
+		if (starts_with(args[i], "-Wno-frame-larger-than") || starts_with(args[i], "-Wno-error=frame-larger-than"))
+			limited = false;
+	if (!limited)
+		missing(textf("%s=N with N of at most %lu", option, FRAME_MAX));
+}
+
 void
 flags_require(int n, char **args)
 {
@@ -278,6 +300,7 @@ flags_require(int n, char **args)
 		if (!check_present(required_checks[i], n, args))
 			missing(textf("-fsanitize=%s", required_checks[i]));
 	families_require(n, args);
+	frame_limit_require(n, args);
 	if (option_present("-mcmodel=kernel", n, args) && !option_present("-mfentry", n, args))
 		missing("-mfentry");
 	if (option_present("-mcmodel=kernel", n, args) && !check_present("kcfi", n, args))

@@ -64,25 +64,79 @@ read_parameters(const struct line *l, struct set *parameters)
 	return i + 1;
 }
 
+/** Whether some word of the language, or a macro of the framework's, ends with `suffix`. */
+static bool
+completes_a_word(const struct vocabulary *v, const char *suffix)
+{
+	static names_t others = { "va_list", "va_start", "va_arg", "va_copy", "va_end", "__pragma", "no_sanitize", nullptr };
+	for (const char *const *k = keywords; *k != nullptr; k++)
+		if (ends_with(*k, suffix))
+			return true;
+	for (const char *const *k = others; *k != nullptr; k++)
+		if (ends_with(*k, suffix))
+			return true;
+	for (size_t i = 0; i < v->macros.cap; i++)
+		if (v->macros.slots[i] != nullptr && ends_with(v->macros.slots[i], suffix))
+			return true;
+	return false;
+}
+
+/** `_word`: in small letters, and not the end of a name that the framework keeps to itself. */
+static bool
+is_suffix(const char *text)
+{
+	for (const char *c = text; *c != '\0'; c++)
+		if (!islower((unsigned char)*c) && !isdigit((unsigned char)*c) && *c != '_')
+			return false;
+	return text[0] == '_' && islower((unsigned char)text[1]) && !ends_with(text, "_");
+}
+
+/** Whether words `from` to `to`, two apart, are written out in the macro. */
+static bool
+are_literal(const struct line *l, size_t from, size_t to, const struct set *parameters)
+{
+	for (size_t i = from; i <= to; i += 2)
+		if ((l->words.at[i].kind != LEX_IDENTIFIER && l->words.at[i].kind != LEX_NUMBER) || set_has(parameters, l->words.at[i].text))
+			return false;
+	return true;
+}
+
 /**
- * A paste may make a name, never a keyword, a builtin or a mark: so the first word of what is pasted must be written
- * out, and no such word may begin with it.
+ * A paste may make a name, never a keyword, a builtin or a mark. So it is mine_##x, or x##_mine, and no such word begins
+ * or ends like the part that is written out: tokens.c knows by it whose the name is. An argument of several words is pasted
+ * by its first and its last one, so each argument must touch that part. `first` to `last` are the ends of a chain.
  */
 static void
-check_paste(const struct line *l, size_t body, size_t i, const struct set *parameters, struct tokens *pasted)
+check_paste(const struct vocabulary *v, const struct line *l, size_t first, size_t last, const struct set *parameters,
+            struct tokens *pasted)
 {
-	size_t first = i - 1;
-	while (first >= body + 2 && strcmp(l->words.at[first - 1].text, "##") == 0)
-		first -= 2;
-	const struct word *w = &l->words.at[first];
-	if (w->kind == LEX_NUMBER)
+	const struct word *begin = &l->words.at[first], *end = &l->words.at[last];
+	bool stringified = first > 0 && strcmp(l->words.at[first - 1].text, "#") == 0;
+	if (begin->kind == LEX_NUMBER && are_literal(l, first, last - 2, parameters))
 		return;
-	if (i == body || w->kind != LEX_IDENTIFIER || set_has(parameters, w->text) || starts_a_word(w->text)) {
-		report(SC_PREPROC, l->words.at[i].at, "'##' may hide what it makes; begin the pasted name with a word of "
-		       "its own, as in mine_##x");
-		return;
-	}
-	vec_push(&pasted->pasted, w->text);
+	if (begin->kind == LEX_IDENTIFIER && are_literal(l, first, last - 2, parameters) && !starts_a_word(begin->text))
+		vec_push(&pasted->pasted, begin->text);
+	else if (begin->kind == LEX_IDENTIFIER && last == first + 2 && !stringified && are_literal(l, last, last, parameters) &&
+	         end->kind == LEX_IDENTIFIER && is_suffix(end->text) && !completes_a_word(v, end->text))
+		vec_push(&pasted->suffixes, end->text);
+	else
+		report(SC_PREPROC, l->words.at[first + 1].at, "'##' may hide what it makes; begin the pasted name with a word of its own, "
+		       "as in mine_##x, or end it with one, as in x##_mine");
+}
+
+/** Checks the chain of pastes whose first ## is word i; returns the index of its last word. */
+static size_t
+check_chain(const struct vocabulary *v, const struct line *l, size_t body, size_t i, const struct set *parameters,
+            struct tokens *pasted)
+{
+	size_t last = i + 1;
+	while (last + 1 < l->words.n && strcmp(l->words.at[last + 1].text, "##") == 0)
+		last += 2;
+	if (i <= body || last >= l->words.n)
+		report(SC_PREPROC, l->words.at[i].at, "'##' stands between two words");
+	else
+		check_paste(v, l, i - 1, last, parameters, pasted);
+	return last;
 }
 
 static void
@@ -95,7 +149,7 @@ check_define(const struct vocabulary *v, const struct line *l, struct tokens *pa
 	size_t body = read_parameters(l, &parameters);
 	for (size_t i = body; i < l->words.n; i++)
 		if (strcmp(l->words.at[i].text, "##") == 0)
-			check_paste(l, body, i, &parameters, pasted);
+			i = check_chain(v, l, body, i, &parameters, pasted);
 }
 
 static void

@@ -140,12 +140,17 @@ read_line(char *line, struct token *t)
 	return cut_flags(text + 2) && read_origin(origin + strlen("\tLoc=<"), t);
 }
 
-/** A pasted token has no file. It is the framework's, unless a service's own macro may have pasted it. */
+/** A pasted token has no file. It is the framework's, unless a service's own macro may have pasted it: preproc.c sees to it that
+ * such a one begins or ends with a part that is written in the macro. What is called up in a framework header involves no
+ * macro of a service's: none has a name that occurs there. */
 static bool
 pasted_by_service(const struct tokens *t, const char *text)
 {
 	for (size_t i = 0; i < t->pasted.n; i++)
 		if (starts_with(text, t->pasted.at[i]))
+			return true;
+	for (size_t i = 0; i < t->suffixes.n; i++)
+		if (ends_with(text, t->suffixes.at[i]))
 			return true;
 	return false;
 }
@@ -154,7 +159,7 @@ static bool
 is_trusted(const struct tokens *t, const struct token *token)
 {
 	if (strcmp(token->spelled.file, "<scratch space>") == 0)
-		return !pasted_by_service(t, token->text);
+		return file_of(token->used.file)->kind == FILE_FRAMEWORK || !pasted_by_service(t, token->text);
 	if (strcmp(token->spelled.file, "<built-in>") == 0)
 		return file_of(token->used.file)->kind == FILE_FRAMEWORK;
 	if (token->file->kind == FILE_RESOURCE) /* what such a header declares, not what a service calls up from it */

@@ -30,6 +30,7 @@ struct tokens {
 	VEC(uint32_t) offsets;     /**< where each token starts in `flat` */
 	VEC(char) flat;
 	VEC(const char *) pasted;  /**< what the names begin with that a service's own macros paste together */
+	VEC(const char *) suffixes; /**< and what such names end with */
 };
 
 /** Runs the preprocessor. => false where its output cannot be read: after a report, unless the unit has errors anyway. */

@@ -39,35 +39,19 @@ apic_write(enum apic_register reg, u32 value)
 		mmio_write32(registers + reg, value);
 }
 
-bool
-apic_probe(u64 pa)
+u64
+apic_base(void)
 {
-	/* SAFETY: every processor with long mode has a local APIC and this MSR. */
-	x2apic = x86_features.x2apic || (msr_read(MSR_APIC_BASE) & BASE_X2APIC) != 0;
-	if (x2apic)
-		return true;
-	u64 base = msr_read(MSR_APIC_BASE) & BASE_ADDRESS;
-	if (base != pa)
-		log_warn("apic: tables say {x}, the processor {x}; using the latter", pa, base);
-	registers = x86_map_early(base, PAGE_SIZE, KMAP_WRITE | KMAP_UNCACHED);
-	return registers != nullptr;
+	/* SAFETY (here and in apic_probe): every processor with long mode has a local APIC and this MSR. */
+	return msr_read(MSR_APIC_BASE) & BASE_ADDRESS;
 }
 
-/** The interrupt pins that the firmware says are NMIs, of the calling CPU. */
-static void
-lint_init(void)
+bool
+apic_probe(void)
 {
-	apic_write(APIC_LVT_LINT0, LVT_MASKED);
-	apic_write(APIC_LVT_LINT1, LVT_MASKED);
-	u32 uid = ACPI_NMI_ALL_CPUS, id = apic_id();
-	for (u32 i = 0; i < platform_acpi.ncpus; i++)
-		if (platform_acpi.cpus[i].apic_id == id)
-			uid = platform_acpi.cpus[i].uid;
-	for (u32 i = 0; i < platform_acpi.nnmis; i++) {
-		const struct acpi_nmi *nmi = &platform_acpi.nmis[i];
-		if (nmi->uid == ACPI_NMI_ALL_CPUS || nmi->uid == uid)
-			apic_write(nmi->lint == 0 ? APIC_LVT_LINT0 : APIC_LVT_LINT1, LVT_NMI | (nmi->low ? LVT_LOW : 0));
-	}
+	x2apic = x86_features.x2apic || (msr_read(MSR_APIC_BASE) & BASE_X2APIC) != 0;
+	registers = x2apic ? nullptr : x86_map_early(apic_base(), PAGE_SIZE, KMAP_WRITE | KMAP_UNCACHED);
+	return x2apic || registers != nullptr;
 }
 
 void
@@ -79,16 +63,17 @@ apic_init_cpu(void)
 	if (x2apic)
 		msr_write(MSR_APIC_BASE, base | BASE_X2APIC);
 	apic_write(APIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
-	u32 nlvts = (apic_read(APIC_VERSION) >> 16 & 0xff) + 1;
-	apic_write(APIC_LVT_TIMER, LVT_MASKED);
-	apic_write(APIC_LVT_ERROR, LVT_MASKED);
-	if (nlvts > 4)
-		apic_write(APIC_LVT_PERF, LVT_MASKED);
-	if (nlvts > 5)
-		apic_write(APIC_LVT_THERMAL, LVT_MASKED);
-	if (nlvts > 6)
-		apic_write(APIC_CMCI, LVT_MASKED);
-	lint_init();
+	/* All local interrupts off; the version has the number of the last one that exists. */
+	static const enum apic_register lvts[] = {
+		APIC_LVT_TIMER, APIC_LVT_LINT0, APIC_LVT_LINT1, APIC_LVT_ERROR, APIC_LVT_PERF, APIC_LVT_THERMAL, APIC_CMCI,
+	};
+	u32 last = apic_read(APIC_VERSION) >> 16 & 0xff;
+	for (u32 i = 0; i < COUNTOF(lvts) && i <= last; i++)
+		apic_write(lvts[i], LVT_MASKED);
+	/* But the pins that are wired to NMI. One that only another CPU has so never signals here. */
+	for (u32 i = 0; i < COUNTOF(platform_acpi.lints); i++)
+		if (platform_acpi.lints[i].nmi)
+			apic_write(i == 0 ? APIC_LVT_LINT0 : APIC_LVT_LINT1, LVT_NMI | (platform_acpi.lints[i].low ? LVT_LOW : 0));
 	apic_write(APIC_TPR, 0);
 	apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_1);
 	apic_write(APIC_TIMER_COUNT, 0);
@@ -168,14 +153,8 @@ arch_ipi(u32 cpu, enum ipi_kind kind)
 }
 
 void
-apic_send_init(u32 id)
-{
-	apic_send(id, ICR_INIT | ICR_ASSERT);
-}
-
-void
-apic_send_startup(u32 id, u64 page)
+apic_send_start(u32 id, u64 page)
 {
 	fw_assert(page % PAGE_SIZE == 0 && page < 0xa0000);
-	apic_send(id, ICR_STARTUP | ICR_ASSERT | (u32)(page >> PAGE_SHIFT));
+	apic_send(id, (page == 0 ? ICR_INIT : ICR_STARTUP) | ICR_ASSERT | (u32)(page >> PAGE_SHIFT));
 }

@@ -13,7 +13,8 @@ struct user_context;
 /* A kernel thread that does not run: its stack pointer; its other registers lie on its stack. */
 struct arch_context { u64 rsp; };
 
-/* A place to come back to: the callee-saved registers. The interrupt flag is the framework's affair (debug/contain.c). */
+/* A place to come back to: the callee-saved registers. The interrupt flag is the framework's affair
+ * (debug/contain.c). */
 struct arch_recovery { u64 rbx, rbp, r12, r13, r14, r15, rsp, rip; };
 
 /* 64-bit task state segment (SDM 3A, 8.7): only the stacks count. */
@@ -27,7 +28,7 @@ enum : u32 { X86_GDT_ENTRIES = 10, X86_IST_STACKS = 4 };
 
 struct arch_cpu {
 	alignas(128) struct x86_tss tss;   /* [self] within one page; rsp[0] is set at each entry to user mode */
-	u64 syscall_rsp;                   /* [self] the user's stack pointer for the first instructions of a system call */
+	u64 syscall_rsp;                   /* [self] the user's stack pointer while a system call begins */
 	u64 gdt[X86_GDT_ENTRIES];          /* [const] after x86_cpu_init */
 	u64 ist_top[X86_IST_STACKS];       /* [const] from x86_cpu_prepare */
 	u64 start_stack;                   /* [const] top of the stack that a secondary CPU starts on */
@@ -96,12 +97,12 @@ virt_to_phys(const void *va)
 }
 
 /*
- * Page-table entries (SDM 3A, 4.5). Beyond the hardware's bits: NONE marks a leaf with a frame but without any access, which the hardware
- * takes for absent; MARK an absent entry that carries a service's 48 bits in 12 … 59.
+ * Page-table entries (SDM 3A, 4.5). Beyond the hardware's bits: NONE marks a leaf with a frame but without any
+ * access, which the hardware takes for absent; MARK an absent entry that carries a service's 48 bits in 12 … 59.
  */
 enum : u64 {
-	PTE_P = 1 << 0, PTE_W = 1 << 1, PTE_U = 1 << 2, PTE_PWT = 1 << 3, PTE_PCD = 1 << 4, PTE_A = 1 << 5, PTE_D = 1 << 6,
-	PTE_PS = 1 << 7, PTE_G = 1 << 8, PTE_NONE = 1 << 9, PTE_MARK = 1 << 10, PTE_NX = (u64)1 << 63,
+	PTE_P = 1 << 0, PTE_W = 1 << 1, PTE_U = 1 << 2, PTE_PWT = 1 << 3, PTE_PCD = 1 << 4, PTE_A = 1 << 5,
+	PTE_D = 1 << 6, PTE_PS = 1 << 7, PTE_G = 1 << 8, PTE_NONE = 1 << 9, PTE_MARK = 1 << 10, PTE_NX = (u64)1 << 63,
 	PTE_ADDRESS = 0x000ffffffffff000,
 	ARCH_PTE_ACCESSED = PTE_A,
 	ARCH_PTE_DIRTY = PTE_D,
@@ -139,4 +140,8 @@ arch_pte_prot(u64 pte)
 }
 
 static inline u64 arch_pte_mark(u64 mark48) { return mark48 == 0 ? 0 : mark48 << 12 | PTE_MARK; }
-static inline u64 arch_pte_mark_of(u64 pte) { return (pte & (PTE_P | PTE_NONE | PTE_MARK)) == PTE_MARK ? pte >> 12 & 0xffffffffffff : 0; }
+static inline u64
+arch_pte_mark_of(u64 pte)
+{
+	return (pte & (PTE_P | PTE_NONE | PTE_MARK)) == PTE_MARK ? pte >> 12 & 0xffffffffffff : 0;
+}

@@ -16,9 +16,9 @@ enum : u64 {
 	META_BASE = 0xffffe80000000000,          /* frame metadata, 512 GiB */
 	IO_BASE = 0xfffff00000000000,            /* device registers of io_mem */
 	IO_END = 0xfffff08000000000,
-	EARLY_BASE = 0xfffff10000000000,         /* what the architecture maps before mm is up: APICs, HPET, firmware tables */
+	EARLY_BASE = 0xfffff10000000000,         /* what the architecture maps before mm is up: APICs, HPET, tables */
 	EARLY_END = EARLY_BASE + ((u64)1 << 30),
-	IMAGE_BASE = 0xffffffff80000000,         /* the kernel's image: physical address + IMAGE_BASE; the last page stays unmapped */
+	IMAGE_BASE = 0xffffffff80000000,         /* of the image: physical address + this; its last page is unmapped */
 	ROOT_ENTRY_SPAN = (u64)1 << 39,
 };
 

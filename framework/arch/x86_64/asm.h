@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
-/* Numbers that assembly and C share: plain macros, since the assembler sees this file too. C checks the offsets (cpu.c). */
+/* Numbers that assembly and C share: plain macros, since the assembler sees this file too. C checks the offsets
+ * (cpu.c). */
 #pragma once
 
-/* Selectors, as Linux has them: programs see them in signal frames. There is no 32-bit user segment, so there is no compatibility mode. */
+/* Selectors, as Linux has them: programs see them in signal frames. There is no 32-bit user segment, so there is
+ * no compatibility mode. */
 #define KERNEL_CS 0x10
 #define KERNEL_DS 0x18
 #define USER_DS   0x2b
@@ -12,7 +14,6 @@
 /* struct cpu. */
 #define CPU_STACK_LIMIT 80
 #define CPU_TSS_RSP0    (128 + 4)
-#define CPU_TSS_IST     (128 + 36)
 #define CPU_SYSCALL_RSP (128 + 104)
 
 /* What x86_user_enter returns for a system call, beside the vectors 0 … 255. */
@@ -29,14 +30,9 @@
 	.set at, at + 8
 	.endr
 .endm
-.macro push_all regs:vararg
+.macro each op, regs:vararg
 	.irp reg, \regs
-	pushq %\reg
-	.endr
-.endm
-.macro pop_all regs:vararg
-	.irp reg, \regs
-	popq %\reg
+	\op %\reg
 	.endr
 .endm
 /* Registers to words at an address, and back: `prefix` is that of their offsets. */

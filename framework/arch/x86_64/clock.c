@@ -3,15 +3,12 @@
  * The clock: the time stamp counter, scaled; and the one-shot timer of each CPU.
  *
  * Monotonic on every CPU: where all counters are invariant and none was ever seen ahead of or behind the boot CPU's, a reading is
- * the counter's alone (CLOCK_PLAIN). Else each reading also goes through one word that only grows (CLOCK_GUARDED), and, where a counter differed, is first
- * corrected by what that CPU differs (CLOCK_CORRECTED), so that no CPU runs far ahead of that word.
+ * the counter's alone. Else (clock_guarded) each reading is first corrected by what that CPU was seen to differ, and then goes through one
+ * word that only grows.
  */
 #include "apic.h"
 #include <debug/debug.h>
 
-enum clock_mode : u32 { CLOCK_PLAIN, CLOCK_GUARDED, CLOCK_CORRECTED };
-/* Rounds of comparing two counters: many where the clock is to rely on the result, each a few hundred nanoseconds of real hardware. */
-enum : u32 { COMPARE_ROUNDS = 8, COMPARE_ROUNDS_INVARIANT = 1000 };
 enum : u32 { PIT_HZ = 1193182, PM_TIMER_HZ = 3579545 };
 
 static struct {
@@ -19,14 +16,13 @@ static struct {
 	u64 ns_per_tick, ticks_per_ns, timer_per_ns; /* times 2^32 */
 	bool by_deadline;         /* the timer compares with the counter itself */
 } clock;                          /* [const] after clock_init */
-static u32 clock_mode;            /* [atomic] enum clock_mode: only grows, written by the boot CPU */
-static u64 clock_last;            /* [atomic] the highest time that was ever given out in modes but CLOCK_PLAIN */
+static bool clock_guarded;        /* [atomic] set once, by the boot CPU */
+static u64 clock_last;            /* [atomic] the highest time that was ever given out while guarded */
 
 enum : u32 { STATE_OFFSET };      /* arch.clock_state[]: added to this CPU's counter gives the boot CPU's */
 
-/** The counter, read neither before what precedes it nor after what depends on it. */
-static u64
-tsc_ordered(void)
+u64
+clock_ticks(void)
 {
 	asm volatile("lfence" : : : "memory");
 	return tsc_read();
@@ -43,7 +39,7 @@ static u64
 tsc_corrected(void)
 {
 	u64 flags = arch_irq_save();   /* counter and offset of one CPU */
-	u64 tsc = tsc_ordered() + this_cpu()->arch.clock_state[STATE_OFFSET];
+	u64 tsc = clock_ticks() + this_cpu()->arch.clock_state[STATE_OFFSET];
 	arch_irq_restore(flags);
 	return tsc;
 }
@@ -52,26 +48,25 @@ static u64
 clock_latch(u64 now)
 {
 	u64 last = __atomic_load_n(&clock_last, __ATOMIC_RELAXED);
-	while (now > last)
-		if (__atomic_compare_exchange_n(&clock_last, &last, now, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-			return now;
-	return last;
+	while (now > last && !__atomic_compare_exchange_n(&clock_last, &last, now, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+	return MAX(now, last);
 }
 
 u64
 arch_clock_ns(void)
 {
-	u32 mode = __atomic_load_n(&clock_mode, __ATOMIC_RELAXED);
-	u64 tsc = mode == CLOCK_CORRECTED ? tsc_corrected() : tsc_ordered();
+	bool guarded = __atomic_load_n(&clock_guarded, __ATOMIC_RELAXED);
+	u64 tsc = guarded ? tsc_corrected() : clock_ticks();
 	u64 now = tsc > clock.tsc_base ? clock_scale(tsc - clock.tsc_base, clock.ns_per_tick) : 0;
-	return mode == CLOCK_PLAIN ? now : clock_latch(now);
+	return guarded ? clock_latch(now) : now;
 }
 
 void
 clock_delay_us(u32 us)
 {
-	u64 start = tsc_ordered(), ticks = clock_scale((u64)us * NS_PER_US, clock.ticks_per_ns);
-	while (tsc_ordered() - start < ticks)
+	u64 start = clock_ticks(), ticks = clock_scale((u64)us * NS_PER_US, clock.ticks_per_ns);
+	while (clock_ticks() - start < ticks)
 		arch_pause();
 }
 
@@ -127,7 +122,6 @@ clock_init_cpu(void)
 /* --- calibration: how fast the counter runs, by a clock of known speed --- */
 
 struct reference {
-	const char *name;
 	bool (*start)(void);        /* => false: not there */
 	u32 (*read)(void);          /* counts up and wraps at `mask` */
 	u32 mask;
@@ -184,9 +178,9 @@ reading_take(const struct reference *reference)
 {
 	struct reading best = { .width = ~(u64)0 };
 	for (u32 i = 0; i < 8; i++) {
-		u64 before = tsc_ordered();
+		u64 before = clock_ticks();
 		u32 ticks = reference->read();
-		u64 width = tsc_ordered() - before;
+		u64 width = clock_ticks() - before;
 		if (width < best.width)
 			best = (struct reading){ before + width / 2, width, ticks };
 	}
@@ -237,9 +231,9 @@ tsc_hz_measure(void)
 	if (hpet_start())
 		period = mmio_read32(hpet + 4);   /* femtoseconds a tick; at most 100 ns (IA-PC HPET 1.0a, 2.3.4) */
 	const struct reference references[] = {
-		{ "HPET", hpet_start, hpet_read, ~(u32)0, period == 0 || period > 100000000 ? 0 : 1000000000000000 / period },
-		{ "PM timer", pm_timer_start, pm_timer_read, platform_acpi.pm_timer_32bit ? ~(u32)0 : 0xffffff, PM_TIMER_HZ },
-		{ "PIT", pit_start, pit_read, 0xffff, PIT_HZ },
+		{ hpet_start, hpet_read, ~(u32)0, period == 0 || period > 100000000 ? 0 : 1000000000000000 / period },
+		{ pm_timer_start, pm_timer_read, platform_acpi.pm_timer_32bit ? ~(u32)0 : 0xffffff, PM_TIMER_HZ },
+		{ pit_start, pit_read, 0xffff, PIT_HZ },
 	};
 	for (u32 i = 0; i < COUNTOF(references); i++) {
 		u64 ref, tsc;
@@ -259,13 +253,13 @@ clock_init(void)
 	clock.ticks_per_ns = (hz << 30) / (NS_PER_SEC >> 2);   /* (hz << 32) / NS_PER_SEC, and hz may have 34 bits */
 	clock.by_deadline = x86_features.tsc_deadline;
 	u64 ref = 0, tsc = 0;
-	const struct reference timer = { "APIC timer", apic_timer_begin, apic_timer_read, ~(u32)0, 0 };
+	const struct reference timer = { apic_timer_begin, apic_timer_read, ~(u32)0, 0 };
 	if (!clock.by_deadline && !measure(&timer, (u64)1 << 28, hz / 100, &ref, &tsc))
 		panic("clock: the APIC timer does not run");
 	u64 timer_hz = clock.by_deadline ? 0 : ref * (hz >> 4) / tsc << 4;
 	clock.timer_per_ns = (timer_hz << 30) / (NS_PER_SEC >> 2);
 	/* From here on the clock runs. */
-	clock.tsc_base = tsc_ordered();
+	clock.tsc_base = clock_ticks();
 	clock.ns_per_tick = (NS_PER_SEC << 32) / hz;
 	clock_init_cpu();
 	log_info("clock: time stamp counter {} kHz{}, timer {} kHz", hz / 1000, x86_features.tsc_invariant ? TEXT(" (invariant)") : TEXT(""),
@@ -274,63 +268,25 @@ clock_init(void)
 
 /* --- comparison of two CPUs' counters --- */
 
-static struct {
-	u32 asked, answered;    /* [atomic] number of the round */
-	u64 tsc;                /* the secondary's, written before `answered` */
-} compare __attribute__((aligned(64)));
-
-static u32
-compare_rounds(void)
+void
+clock_compare(struct clock_comparison *comparison, u64 before, u64 other)
 {
-	return x86_features.tsc_invariant ? COMPARE_ROUNDS_INVARIANT : COMPARE_ROUNDS;
+	u64 width = clock_ticks() - before;
+	comparison->differs |= other - before > width;   /* it was read in between: outside is impossible for equal counters */
+	if (comparison->rounds++ == 0 || width < comparison->narrowest) {
+		comparison->narrowest = width;
+		comparison->difference = before + width / 2 - other;
+	}
 }
 
 void
-clock_compare_secondary(void)
+clock_adopt(u32 cpu, const struct clock_comparison *comparison)
 {
-	u32 rounds = compare_rounds();
-	for (u32 round = 1; round <= rounds; round++) {
-		while (__atomic_load_n(&compare.asked, __ATOMIC_ACQUIRE) != round)
-			arch_pause();
-		__atomic_store_n(&compare.tsc, tsc_ordered(), __ATOMIC_RELAXED);
-		__atomic_store_n(&compare.answered, round, __ATOMIC_RELEASE);
-	}
-	while (__atomic_load_n(&compare.asked, __ATOMIC_ACQUIRE) != 0)   /* the mode and this CPU's offset are set now */
-		arch_pause();
-}
-
-static void
-clock_mode_raise(enum clock_mode mode)
-{
-	if (mode <= clock_mode)
+	cpu_table[cpu]->arch.clock_state[STATE_OFFSET] = comparison->differs ? comparison->difference : 0;
+	if (comparison->differs)
+		log_warn("clock: time stamp counter of cpu {} differs by {} ticks; correcting", cpu, (i64)comparison->difference);
+	if (clock_guarded || (!comparison->differs && comparison->rounds >= CLOCK_ROUNDS_ENOUGH))
 		return;
-	if (clock_mode == CLOCK_PLAIN)
-		clock_latch(arch_clock_ns());
-	__atomic_store_n(&clock_mode, mode, __ATOMIC_SEQ_CST);
-}
-
-void
-clock_compare_boot(u32 cpu)
-{
-	u64 narrowest = ~(u64)0, difference = 0;
-	u32 rounds = compare_rounds();
-	bool differs = false;
-	for (u32 round = 1; round <= rounds; round++) {
-		u64 before = tsc_ordered();
-		__atomic_store_n(&compare.asked, round, __ATOMIC_RELEASE);
-		while (__atomic_load_n(&compare.answered, __ATOMIC_ACQUIRE) != round)
-			arch_pause();
-		u64 width = tsc_ordered() - before, other = __atomic_load_n(&compare.tsc, __ATOMIC_RELAXED);
-		differs |= other - before > width;   /* it was read in between: outside is impossible for equal counters */
-		if (width < narrowest) {
-			narrowest = width;
-			difference = before + width / 2 - other;
-		}
-	}
-	cpu_table[cpu]->arch.clock_state[STATE_OFFSET] = differs ? difference : 0;
-	if (differs)
-		log_warn("clock: time stamp counter of cpu {} differs by {} ticks; correcting", cpu, (i64)difference);
-	clock_mode_raise(differs ? CLOCK_CORRECTED : x86_features.tsc_invariant ? CLOCK_PLAIN : CLOCK_GUARDED);
-	__atomic_store_n(&compare.answered, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&compare.asked, 0, __ATOMIC_RELEASE);
+	clock_latch(arch_clock_ns());
+	__atomic_store_n(&clock_guarded, true, __ATOMIC_SEQ_CST);
 }

@@ -5,7 +5,7 @@
 #include <cadre/boot.h>
 #include <x86.h>
 
-enum : u16 { UART_DATA = 0, UART_INTERRUPTS = 1, UART_FIFO = 2, UART_LINE = 3, UART_MODEM = 4, UART_STATUS = 5, UART_SCRATCH = 7 };
+enum : u16 { UART_DATA, UART_INTERRUPTS, UART_FIFO, UART_LINE, UART_MODEM, UART_STATUS, UART_SCRATCH = 7 };
 enum : u8 { STATUS_RECEIVED = 1, STATUS_SENT = 0x20, LINE_8N1 = 3, LINE_DIVISOR = 0x80, FIFO_ON = 7, MODEM_ON = 3 };
 enum : u32 { SEND_TRIES = 100000 };
 enum : u16 { DEBUG_PORT = 0xe9 };   /* reads as its own number where it is there */
@@ -28,8 +28,8 @@ static bool
 uart_probe(void)
 {
 	static const struct { u8 reg, value; } settings[] = {
-		{ UART_INTERRUPTS, 0 }, { UART_LINE, LINE_DIVISOR }, { UART_DATA, 1 /* 115200 baud */ }, { UART_INTERRUPTS, 0 },
-		{ UART_LINE, LINE_8N1 }, { UART_FIFO, FIFO_ON }, { UART_MODEM, MODEM_ON },
+		{ UART_INTERRUPTS, 0 }, { UART_LINE, LINE_DIVISOR }, { UART_DATA, 1 /* 115200 baud */ },
+		{ UART_INTERRUPTS, 0 }, { UART_LINE, LINE_8N1 }, { UART_FIFO, FIFO_ON }, { UART_MODEM, MODEM_ON },
 	};
 	port_out8(X86_COM1 + UART_SCRATCH, 0x5a);
 	bool there = port_in8(X86_COM1 + UART_SCRATCH) == 0x5a;
@@ -44,8 +44,9 @@ log_probe(void)
 {
 	u8 value[16];
 	size_t len = 0;
-	return boot_option(TEXT("log"), BYTES_OF(value), &len) &&
-	       cbytes_equal((struct cbytes){ value, MIN(len, sizeof(value)) }, TEXT("debugcon")) && port_in8(DEBUG_PORT) == DEBUG_PORT;
+	bool given = boot_option(TEXT("log"), BYTES_OF(value), &len);
+	return given && cbytes_equal((struct cbytes){ value, MIN(len, sizeof(value)) }, TEXT("debugcon")) &&
+	       port_in8(DEBUG_PORT) == DEBUG_PORT;
 }
 
 /** => a port that does not drain loses text rather than the machine its time. */
@@ -104,10 +105,5 @@ arch_port_read(u16 port, u32 size)
 void
 arch_port_write(u16 port, u32 size, u32 value)
 {
-	if (size == 1)
-		port_out8(port, (u8)value);
-	else if (size == 2)
-		port_out16(port, (u16)value);
-	else
-		port_out32(port, value);
+	size == 1 ? port_out8(port, (u8)value) : size == 2 ? port_out16(port, (u16)value) : port_out32(port, value);
 }

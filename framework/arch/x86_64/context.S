@@ -6,13 +6,14 @@
 
 /* void arch_context_switch(struct arch_context *from, struct arch_context *to) */
 FUNCTION(arch_context_switch)
-	push_all rbp, rbx, r12, r13, r14, r15
+	each pushq, rbp, rbx, r12, r13, r14, r15
 	movq %rsp, (%rdi)
 	movq (%rsi), %rsp
-	pop_all r15, r14, r13, r12, rbx, rbp
+	each popq, r15, r14, r13, r12, rbx, rbp
 	ret
 
-/* The first return of a new thread ends here, as arch_context_init laid it out: the entry function in rbx, no caller, stack aligned. */
+/* The first return of a new thread ends here, as arch_context_init laid it out: the entry function in rbx, no
+ * caller, stack aligned. */
 FUNCTION(x86_context_start)
 	xorl %ebp, %ebp
 	callq *%rbx
@@ -29,11 +30,10 @@ FUNCTION(arch_recovery_set)
 	xorl %eax, %eax
 	ret
 
-/* void arch_recovery_jump(struct arch_recovery *place): interrupts stay as they are. Leaves an IST stack too: the processor starts that at its top anew. */
+/* void arch_recovery_jump(struct arch_recovery *place): interrupts stay as they are. Leaves an IST stack too: the
+ * processor starts that at its top anew. */
 FUNCTION(arch_recovery_jump)
 	load_all rdi, PLACE_, rbx, rbp, r12, r13, r14, r15, rcx, rdx
 	movq %rcx, %rsp
 	movl $1, %eax
 	jmpq *%rdx
-
-	.section .note.GNU-stack, "", @progbits

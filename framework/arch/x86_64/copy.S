@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 /*
- * Accesses that may fault: user memory, and reading through a suspicious pointer. An access that may is in the table of fixups (trap.c), which
- * says where to go on and whether the fault may be at a user address only. The word loop falls back to single bytes, so that the count is exact.
+ * Accesses that may fault: user memory, and reading through a suspicious pointer. An access that may is in the
+ * table of fixups (trap.c), which says where to go on and whether the fault may be at a user address only. The
+ * word loop falls back to single bytes, so that the count is exact.
  */
 #include <asm.h>
 
@@ -13,7 +14,8 @@
 
 	.text
 
-/* size_t x86_user_copy(void *to, const void *from, size_t len): how many bytes were copied. User access is open (SMAP). */
+/* size_t x86_user_copy(void *to, const void *from, size_t len): how many bytes were copied. User access is open
+ * (SMAP). */
 FUNCTION(x86_user_copy)
 	movq %rdx, %rax                   /* left to do */
 	cmpq $32, %rax
@@ -44,15 +46,6 @@ FUNCTION(x86_user_copy)
 	may_fault 4b, 6b
 	may_fault 5b, 6b
 
-/* bool x86_user_load32(const u32 *at, u32 *out) */
-FUNCTION(x86_user_load32)
-	xorl %eax, %eax
-1:	movl (%rdi), %edx
-	movl %edx, (%rsi)
-	incl %eax
-2:	ret
-	may_fault 1b, 2b
-
 /* u64 x86_user_cas32(u32 *at, u32 expected, u32 to): the word found, or ~0 at a fault */
 FUNCTION(x86_user_cas32)
 	movl %esi, %eax
@@ -62,13 +55,15 @@ FUNCTION(x86_user_cas32)
 	ret
 	may_fault 1b, 2b
 
-/* bool x86_safe_read(u64 at, u64 *out): any address */
-FUNCTION(x86_safe_read)
+/* bool name(address, out): one read of a word; `any`: at any address. */
+	.macro load name, move, register, any
+FUNCTION(\name)
 	xorl %eax, %eax
-1:	movq (%rdi), %rdx
-	movq %rdx, (%rsi)
+1:	\move (%rdi), %\register
+	\move %\register, (%rsi)
 	incl %eax
 2:	ret
-	may_fault 1b, 2b, 1
-
-	.section .note.GNU-stack, "", @progbits
+	may_fault 1b, 2b, \any
+	.endm
+	load x86_user_load32, movl, edx, 0
+	load x86_safe_read, movq, rdx, 1

@@ -7,10 +7,11 @@
  * | user, vector | exit_to_kernel → return of x86_user_enter | user's: swapgs | TSS rsp0, or the IST stack of #DB |
  * | user, syscall | as above | user's: swapgs | user's, replaced at once |
  * | kernel, vector | x86_trap, then iret | kernel's | the interrupted one |
- * | any, NMI #DF #MC; kernel, #DB | x86_trap_ist, then iret | unknown: saved, set from the top of the IST stack, put back | IST |
+ * | any, NMI #DF #MC; kernel, #DB | x86_trap, then iret | unknown: saved, set from the IST stack, put back | IST |
  *
- * rsp0 is where x86_user_enter stands: the word there is its struct user_regs, above it are its callee-saved registers. So an event in
- * user mode is the return of the function that entered it. Interrupts are off from entry to the return into C.
+ * rsp0 is where x86_user_enter stands: the word there is its struct user_regs, above it are its callee-saved
+ * registers. So an event in user mode is the return of the function that entered it. Interrupts are off from entry
+ * to the return into C.
  */
 #include <asm.h>
 
@@ -18,14 +19,15 @@
 
 	.text
 
-/* Vector stubs, 16 bytes each: error code (0 where the processor pushes none), vector. x86_idt_init points the gates here. */
+/* Vector stubs, 16 bytes each: error code (0 where the processor pushes none), vector. x86_idt_init points the
+ * gates here. */
 	.globl x86_vector_stubs
 	.balign 16
 x86_vector_stubs:
 	.set vector, 0
 	.rept 256
 	.balign 16
-	.if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30)
+	.if (0x60227d00 >> vector & 1) == 0 || vector > 31   /* not 8, 10 … 14, 17, 21, 29, 30 */
 	pushq $0
 	.endif
 	pushq $vector
@@ -44,11 +46,11 @@ x86_vector_stubs:
 /* All general registers below vector and error: struct x86_frame. rdi then points to it. */
 .macro push_registers
 	cld
-	push_all rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+	each pushq, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
 	movq %rsp, %rdi
 .endm
 .macro pop_registers
-	pop_all r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax
+	each popq, r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax
 	addq $16, %rsp
 .endm
 
@@ -75,7 +77,7 @@ entry_ist:
 	shrq $32, %rdx
 	wrmsr
 	xorl %ebp, %ebp
-	call x86_trap_ist
+	call x86_trap
 	movl %r12d, %eax
 	movl %r13d, %edx
 	movl $MSR_GS_BASE, %ecx
@@ -104,7 +106,7 @@ exit_registers:
 	store_all rax, REG_, rdx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
 	movq %rbx, %rax
 	addq $8, %rsp
-	pop_all r15, r14, r13, r12, rbx, rbp
+	each popq, r15, r14, r13, r12, rbx, rbp
 	ret
 
 /* The system call instruction: rip is in rcx, rflags in r11; FMASK has cleared IF, DF, TF, AC, NT. */
@@ -125,12 +127,13 @@ FUNCTION(x86_syscall_entry)
 
 /*
  * u64 x86_user_enter(struct user_regs *regs, u64 rip, u64 rflags, bool quick)
- * Enters user mode and returns at the next event: vector, or VECTOR_SYSCALL, and the error code in the upper half. rip and rflags have
- * been checked; the other registers can hold anything. `quick`: rip is in the lower half, and rcx and r11 may hold rip and rflags.
+ * Enters user mode and returns at the next event: vector, or VECTOR_SYSCALL, and the error code in the upper half.
+ * rip and rflags have been checked; the other registers can hold anything. `quick`: rip is in the lower half, and
+ * rcx and r11 may hold rip and rflags.
  */
 FUNCTION(x86_user_enter)
-	push_all rbp, rbx, r12, r13, r14, r15, rdi
-	movq %rsp, %gs:CPU_TSS_RSP0       /* 16-byte aligned, as the processor would make it: the return address and 7 words */
+	each pushq, rbp, rbx, r12, r13, r14, r15, rdi
+	movq %rsp, %gs:CPU_TSS_RSP0 /* 16-byte aligned, as the processor wants it: the return address, 7 words */
 	movq %rdi, %rax
 	load_all rax, REG_, rbx, rbp, r8, r9, r10, r12, r13, r14, r15, rdi
 	testb %cl, %cl
@@ -150,5 +153,3 @@ FUNCTION(x86_user_enter)
 	load_all rax, REG_, rcx, rdx, rsi, r11, rax
 	swapgs
 	iretq
-
-	.section .note.GNU-stack, "", @progbits

@@ -2,16 +2,18 @@
 /**
  * FPU state: XSAVE images in the standard format (SDM 1, 13.4), or FXSAVE images on processors without XSAVE.
  *
- * Components: x87, SSE, AVX, AVX-512. An image in a struct fpu_state can always be loaded: MXCSR has no reserved bit, XSTATE_BV only
- * enabled components, the rest of the header is 0. Each of these is one word that only ever holds such a value, so a race between two
- * services that change one context mixes contents and never makes an image that faults.
+ * Components: x87, SSE, AVX, AVX-512. An image in a struct fpu_state can always be loaded: MXCSR has no reserved
+ * bit, XSTATE_BV only enabled components, the rest of the header is 0. Each of these is one word that only ever
+ * holds such a value, so a race between two services that change one context mixes contents and never makes an
+ * image that faults.
  */
 #include <arch/string.h>
 #include <debug/debug.h>
 #include <x86.h>
 
 enum : u64 { XSTATE_X87 = 1, XSTATE_SSE = 2, XSTATE_AVX = 4, XSTATE_AVX512 = 0xe0 };
-enum : u32 { LEGACY_SIZE = 512, LEGACY_HARDWARE = 416, HEADER_SIZE = 64, MXCSR_AT = 24, MXCSR_DEFAULT = 0x1f80, FCW_DEFAULT = 0x37f, COMPONENTS = 8 };
+enum : u32 { LEGACY_SIZE = 512, LEGACY_HARDWARE = 416, HEADER_SIZE = 64, MXCSR_AT = 24, COMPONENTS = 8 };
+enum : u32 { MXCSR_DEFAULT = 0x1f80, FCW_DEFAULT = 0x37f };
 
 struct fpu_state {
 	alignas(64) u16 fcw;
@@ -22,16 +24,17 @@ struct fpu_state {
 	u64 xstate_bv, xcomp_bv, header[6];
 	u8 extended[];
 };
-static_assert(__builtin_offsetof(struct fpu_state, mxcsr) == MXCSR_AT && __builtin_offsetof(struct fpu_state, xstate_bv) == LEGACY_SIZE);
+#define FIELD_AT(field) __builtin_offsetof(struct fpu_state, field)
+static_assert(FIELD_AT(mxcsr) == MXCSR_AT && FIELD_AT(xstate_bv) == LEGACY_SIZE);
 
 struct component { u32 start, size; };
 
 BOOT_CONST static u64 xcr0;
-BOOT_CONST static u32 state_size;
-BOOT_CONST static u32 mxcsr_mask;
+BOOT_CONST static u32 state_size, mxcsr_mask;
 BOOT_CONST static struct component components[COMPONENTS];   /* from AVX (2) on */
 
-/* SAFETY (the next two): `state` is 64-byte aligned and arch_fpu_size() long; a load is of an image as the head of this file says. */
+/* SAFETY (the next two): `state` is 64-byte aligned and arch_fpu_size() long; a load is of an image as the head of
+ * this file says. */
 void
 arch_fpu_save(struct fpu_state *state)
 {
@@ -67,11 +70,10 @@ format_probe(void)
 		xcr0 |= XSTATE_AVX512;
 	state_size += HEADER_SIZE;
 	for (u32 i = 2; i < COMPONENTS; i++) {
-		if ((xcr0 >> i & 1) == 0)
-			continue;
 		struct x86_cpuid info = cpuid(13, i);
-		components[i] = (struct component){ info.ebx, info.eax };
-		state_size = MAX(state_size, info.ebx + info.eax);
+		if ((xcr0 >> i & 1) != 0)
+			components[i] = (struct component){ info.ebx, info.eax };
+		state_size = MAX(state_size, components[i].start + components[i].size);
 	}
 }
 
@@ -80,7 +82,8 @@ fpu_cpu_init(bool first)
 {
 	if (first)
 		format_probe();
-	/* SAFETY: components that CPUID reports, in the combinations that XSETBV takes (x87 always, AVX-512 whole and with AVX). */
+	/* SAFETY: components that CPUID reports, in the combinations that XSETBV takes (x87 always, AVX-512 whole
+	 * and with AVX). */
 	if (x86_features.xsave)
 		asm volatile("xsetbv" : : "a"((u32)xcr0), "d"(0), "c"(0) : "memory");
 	asm volatile("fninit" : : : "memory");
@@ -123,10 +126,12 @@ arch_fpu_import(struct fpu_state *fpu, const void *image, size_t len)
 	head.xstate_bv = bv;
 	memset((u8 *)&head + LEGACY_HARDWARE, 0, LEGACY_SIZE - LEGACY_HARDWARE);   /* software's bytes */
 	memcpy(fpu, &head, x86_features.xsave ? LEGACY_SIZE + HEADER_SIZE : LEGACY_SIZE);
-	for (u32 i = 2; i < COMPONENTS; i++)
+	/* SAFETY: a component lies within `len` (checked above) and within the state (state_size). */
+	for (u32 i = 2; i < COMPONENTS; i++) {
+		u32 at = components[i].start;
 		if ((bv >> i & 1) != 0)
-			/* SAFETY: the component lies within `len` (checked above) and within the state (state_size). */
-			memcpy((u8 *)fpu + components[i].start, (const u8 *)image + components[i].start, components[i].size);
+			memcpy((u8 *)fpu + at, (const u8 *)image + at, components[i].size);
+	}
 	return true;
 }
 

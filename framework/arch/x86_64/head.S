@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 /*
- * The first instructions: entered by a PVH loader in 32-bit protected mode without paging, ebx = physical address of the start information
- * (Xen docs/misc/pvh.pandoc). Turns on long mode with tables that map the first 4 GiB three times (at 0, in the direct map, and its first
- * GiB at the image's addresses), and calls x86_boot there. paging.c replaces these tables.
+ * The first instructions: entered by a PVH loader in 32-bit protected mode without paging, ebx = physical address
+ * of the start information (Xen docs/misc/pvh.pandoc). Turns on long mode with tables that map the first 4 GiB
+ * three times (at 0, in the direct map, and its first GiB at the image's addresses), and calls x86_boot there.
+ * paging.c replaces these tables.
  */
 #include <asm.h>
 
@@ -91,7 +92,8 @@ boot_pd:
 	.set page, page + 1
 	.endr
 
-/* The boot CPU's stacks, each above a page that paging.c leaves unmapped: its first thread's, then one for each IST entry. */
+/* The boot CPU's stacks, each above a page that paging.c leaves unmapped: its first thread's, then one for each
+ * IST entry. */
 	.section .stacks, "aw", @nobits
 	.balign 4096
 	.globl x86_boot_stacks, x86_boot_stack_top, x86_boot_stacks_end
@@ -100,5 +102,3 @@ x86_boot_stacks:
 x86_boot_stack_top:
 	.skip 4 * 5 * 4096
 x86_boot_stacks_end:
-
-	.section .note.GNU-stack, "", @progbits

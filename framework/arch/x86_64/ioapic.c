@@ -64,15 +64,6 @@ pic_mask(void)
 		port_out8(sequence[i].port, sequence[i].value);
 }
 
-static bool
-inputs_overlap(u32 base, u32 n)
-{
-	for (u32 i = 0; i < nioapics; i++)
-		if (base < ioapics[i].gsi_base + ioapics[i].ninputs && ioapics[i].gsi_base < base + n)
-			return true;
-	return false;
-}
-
 static void
 ioapic_add(const struct acpi_ioapic *table)
 {
@@ -82,7 +73,9 @@ ioapic_add(const struct acpi_ioapic *table)
 	u64 flags = raw_acquire(&ioapic_lock);
 	u32 version = ioapic_read(&ioapic, IOAPIC_VERSION);
 	ioapic.ninputs = (version >> 16 & 0xff) + 1;
-	bool good = version != ~(u32)0 && (version & 0xff) != 0 && ioapic.ninputs <= IOAPIC_INPUTS_MAX && !inputs_overlap(ioapic.gsi_base, ioapic.ninputs);
+	bool good = version != ~(u32)0 && (version & 0xff) != 0 && ioapic.ninputs <= IOAPIC_INPUTS_MAX;
+	for (u32 i = 0; good && i < nioapics; i++)
+		good = ioapic.gsi_base >= ioapics[i].gsi_base + ioapics[i].ninputs || ioapics[i].gsi_base >= ioapic.gsi_base + ioapic.ninputs;
 	for (u32 i = 0; good && i < ioapic.ninputs; i++)
 		ioapic_write(&ioapic, IOAPIC_ENTRIES + 2 * i, ENTRY_MASKED);
 	if (good)
@@ -136,10 +129,8 @@ arch_irq_route(u32 gsi, u32 trigger, u32 cpu, u32 vector)
 	const struct ioapic *ioapic = ioapic_of(gsi, &index);
 	if (ioapic == nullptr || arch_gsi_reserved(gsi) || cpu >= CPU_MAX || cpu_table[cpu] == nullptr)
 		return false;
-	if (vector < ARCH_IRQ_VECTOR_BASE || vector >= ARCH_IRQ_VECTOR_BASE + ARCH_IRQ_VECTORS)
-		return false;
-	u32 apic = cpu_table[cpu]->arch.apic_id;
-	if (apic >= 0xff)   /* the entry has 8 bits; more needs interrupt remapping */
+	u32 apic = cpu_table[cpu]->arch.apic_id;   /* the entry has 8 bits for it; more needs interrupt remapping */
+	if (vector < ARCH_IRQ_VECTOR_BASE || vector >= ARCH_IRQ_VECTOR_BASE + ARCH_IRQ_VECTORS || apic >= 0xff)
 		return false;
 	u32 how = trigger == IRQ_EDGE_HIGH ? 0 : trigger == IRQ_LEVEL_HIGH ? ENTRY_LEVEL :
 		  trigger == IRQ_LEVEL_LOW ? ENTRY_LEVEL | ENTRY_LOW : default_trigger(gsi);

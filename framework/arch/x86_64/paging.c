@@ -4,13 +4,13 @@
  *
  * | region | pages | access |
  * | --- | --- | --- |
- * | image: text, constants and symbols, data and bss | 4 KiB | execute; read; write (guard pages of the boot stacks: none) |
+ * | image: text, constants and symbols, data and bss | 4 KiB | execute; read; write (guards of boot stacks: none) |
  * | direct map: all RAM | the largest that fit | write, the image's text and constants read only; never execute |
  * | early: firmware tables, interrupt controllers, HPET | 4 KiB | as asked for, never execute |
  * | heap, stacks, metadata, devices | none: mm/kspace.c | |
  *
- * Nothing is mapped twice with different cache attributes, and no page is writable and executable under any address, the trampoline's
- * root aside, which only a starting CPU loads.
+ * Nothing is mapped twice with different cache attributes, and no page is writable and executable under any
+ * address, the trampoline's root aside, which only a starting CPU loads.
  */
 #include <arch/string.h>
 #include <boot/pvh.h>
@@ -19,7 +19,8 @@
 
 enum : u32 { ENTRIES = 512, EARLY_TABLES = 12 };
 
-extern u8 __image_start[], __text_stop[], __rodata_stop[], __ksyms_page[], __image_end[], x86_boot_stacks[], x86_boot_stacks_end[];
+extern u8 __image_start[], __text_stop[], __rodata_stop[], __ksyms_page[], __image_end[];
+extern u8 x86_boot_stacks[], x86_boot_stacks_end[];
 
 BOOT_CONST static u64 kernel_root, trampoline_root;
 /* The boot CPU's alone, before framework_main. */
@@ -39,11 +40,12 @@ table_alloc(void)
 
 /** The entry of va at `level` (0: 4 KiB pages) with the tables above it; null when the pool is empty. */
 static u64 *
-entry_of(u64 va, u32 level)
+entry_of(u64 root, u64 va, u32 level)
 {
-	/* SAFETY: 1. every table is a page of the pool, in the direct map, below 4 GiB: tables_init. 2. The index is masked to 511.
-	 * 3. No entry on the way is a large page: regions are disjoint, and each range is mapped once. */
-	u64 *table = phys_to_virt(kernel_root);
+	/* SAFETY: 1. every table is a page of the pool, in the direct map, below 4 GiB: tables_init. 2. The index
+	 * is masked to 511. 3. No entry on the way is a large page: regions are disjoint, and each range is mapped
+	 * once. */
+	u64 *table = phys_to_virt(root);
 	for (u32 at = 3; at > level; at--) {
 		u64 *entry = &table[va >> (PAGE_SHIFT + 9 * at) & (ENTRIES - 1)];
 		if (*entry == 0) {
@@ -61,15 +63,14 @@ entry_of(u64 va, u32 level)
 static bool
 map(u64 va, u64 pa, u64 len, u32 kmap_flags)
 {
-	for (u64 span; len > 0; va += span, pa += span, len -= span) {
+	for (u64 span = 0; len > 0; va += span, pa += span, len -= span) {
 		u32 level = x86_features.gbpages ? 2 : 1;
-		while (level > 0 && (((va | pa) & (((u64)PAGE_SIZE << 9 * level) - 1)) != 0 || len < (u64)PAGE_SIZE << 9 * level))
-			level--;
-		u64 *entry = entry_of(va, level);
+		for (span = (u64)PAGE_SIZE << 9 * level; level > 0 && ((va | pa) % span != 0 || len < span); level--)
+			span >>= 9;
+		u64 *entry = entry_of(kernel_root, va, level);
 		if (entry == nullptr)
 			return false;
 		*entry = arch_pte_kernel(pa, kmap_flags) | (level > 0 ? (u64)PTE_PS : 0);
-		span = (u64)PAGE_SIZE << 9 * level;
 	}
 	return true;
 }
@@ -89,9 +90,10 @@ static bool
 map_image(void)
 {
 	u64 data = (u64)__rodata_stop, symbols = (u64)__ksyms_page, slot = (BOOT_STACK_PAGES + 1) * PAGE_SIZE;
-	bool ok = map((u64)__image_start, virt_to_phys(__image_start), (u64)__text_stop - (u64)__image_start, KMAP_EXEC) &&
-	          map((u64)__text_stop, virt_to_phys(__text_stop), data - (u64)__text_stop, 0) &&
-	          map(symbols, virt_to_phys(__ksyms_page), (u64)__image_end - symbols, 0);
+	u64 text = (u64)__image_start, constants = (u64)__text_stop;
+	bool ok = map(text, text - IMAGE_BASE, constants - text, KMAP_EXEC) &&
+	          map(constants, constants - IMAGE_BASE, data - constants, 0) &&
+	          map(symbols, symbols - IMAGE_BASE, (u64)__image_end - symbols, 0);
 	for (u64 at = data; ok && at < symbols; at += PAGE_SIZE) {
 		bool stacks = at >= (u64)x86_boot_stacks && at < (u64)x86_boot_stacks_end;
 		if (!stacks || (at - (u64)x86_boot_stacks) % slot != 0)
@@ -103,25 +105,11 @@ map_image(void)
 static bool
 map_ram(struct boot_range range)
 {
-	u64 image = virt_to_phys(__image_start), data = virt_to_phys(__rodata_stop);
-	if (range.start == image)   /* reserved as one range: pvh_parse */
-		return map(DIRECT_MAP_BASE + image, image, data - image, 0) &&
-		       map(DIRECT_MAP_BASE + data, data, range.end - data, KMAP_WRITE);
-	return map(DIRECT_MAP_BASE + range.start, range.start, range.end - range.start, KMAP_WRITE);
-}
-
-/** The trampoline's root: the first 2 MiB at their own address. */
-static bool
-trampoline_init(void)
-{
-	u64 root = table_alloc(), pdpt = table_alloc(), pd = table_alloc();
-	if (pd == 0)
-		return false;
-	*(u64 *)phys_to_virt(root) = pdpt | PTE_P | PTE_W;
-	*(u64 *)phys_to_virt(pdpt) = pd | PTE_P | PTE_W;
-	*(u64 *)phys_to_virt(pd) = PTE_P | PTE_W | PTE_PS;
-	trampoline_root = root;
-	return true;
+	u64 start = align_down(range.start, PAGE_SIZE), end = align_up(range.end, PAGE_SIZE);
+	bool image = range.start == virt_to_phys(__image_start);   /* reserved as one range: pvh_parse */
+	u64 fixed = image ? virt_to_phys(__rodata_stop) - start : 0;   /* read only */
+	return map(DIRECT_MAP_BASE + start, start, fixed, 0) &&
+	       map(DIRECT_MAP_BASE + start + fixed, start + fixed, end - start - fixed, KMAP_WRITE);
 }
 
 bool
@@ -133,14 +121,18 @@ paging_init(struct boot_info *info)
 	pool_next = pool;
 	pool_end = pool + npages * PAGE_SIZE;
 	kernel_root = table_alloc();
+	trampoline_root = table_alloc();
 	bool ok = map_image();
 	for (u32 i = 0; ok && i < info->nram; i++)
 		ok = map_ram(info->ram[i]);
 	for (u32 i = 0; ok && i < info->nreserved; i++)
-		ok = map_ram((struct boot_range){ align_down(info->reserved[i].start, PAGE_SIZE), align_up(info->reserved[i].end, PAGE_SIZE) });
-	if (!ok || !trampoline_init())
+		ok = map_ram(info->reserved[i]);
+	u64 *low = ok ? entry_of(trampoline_root, 0, 1) : nullptr;
+	if (low == nullptr)
 		return false;
-	/* SAFETY: the new tables map everything in use: the code that runs here and its stack in the image, the pool in the direct map. */
+	*low = PTE_P | PTE_W | PTE_PS;   /* the first 2 MiB at their own address; not global: forgotten with the root */
+	/* SAFETY: the new tables map everything in use: the code that runs here and its stack in the image, the
+	 * pool in the direct map. */
 	cr3_write(kernel_root);
 	return true;
 }
@@ -185,8 +177,7 @@ arch_physical_limit(void)
 
 /* --- TLB. Absent entries are never cached, so a new mapping needs nothing. --- */
 
-enum : u64 { CR3_KEEP = (u64)1 << 63, CR4_PGE_BIT = 1 << 7 };
-enum : u64 { INVLPG_MAX = 32 };
+enum : u64 { CR3_KEEP = (u64)1 << 63, CR4_PGE_BIT = 1 << 7, INVLPG_MAX = 32 };
 
 void
 arch_kernel_mapped(u64 va, u64 pa, u32 kmap_flags)
@@ -198,17 +189,22 @@ arch_kernel_mapped(u64 va, u64 pa, u32 kmap_flags)
 static bool
 invalidate(u64 va, u64 npages)
 {
+	/* SAFETY: only forgets translations. */
 	for (u64 i = 0; i < npages && npages <= INVLPG_MAX; i++)
-		asm volatile("invlpg (%0)" : : "r"(va + i * PAGE_SIZE) : "memory");   /* SAFETY: only forgets a translation. */
+		asm volatile("invlpg (%0)" : : "r"(va + i * PAGE_SIZE) : "memory");
 	return npages <= INVLPG_MAX;
 }
 
-/** Every entry of this CPU, global or not, of every address-space id: a change of CR4.PGE does that (SDM 3A, 4.10.4.1). */
+/**
+ * Every entry of this CPU, global or not, of every address-space id: a change of CR4.PGE does that (SDM 3A,
+ * 4.10.4.1).
+ */
 static void
 flush_everything(void)
 {
 	u64 flags = arch_irq_save(), cr4 = cr4_read();
-	/* SAFETY: PGE only changes how long translations are kept; without it, a load of CR3 forgets all. CR3 and CR4 end as they were. */
+	/* SAFETY: PGE only changes how long translations are kept; without it, a load of CR3 forgets all. CR3 and
+	 * CR4 end as they were. */
 	cr4_write(cr4 & ~CR4_PGE_BIT);
 	cr4_write(cr4);
 	if ((cr4 & CR4_PGE_BIT) == 0)
@@ -233,8 +229,9 @@ void
 arch_tlb_flush_user(u64 va, u64 npages, u16 asid)
 {
 	(void)asid;   /* that of the space now loaded */
+	/* SAFETY: the same root; without CR3_KEEP, which drops what belongs to the loaded id. */
 	if (!invalidate(va, npages))
-		cr3_write(cr3_read());   /* SAFETY: the same root; without CR3_KEEP, which drops what belongs to the loaded id. */
+		cr3_write(cr3_read());
 }
 
 void

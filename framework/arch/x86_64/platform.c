@@ -10,57 +10,24 @@ struct acpi_info platform_acpi;
 
 /* --- reading the tables --- */
 
-/* Pages that the tables lie in, mapped one by one as they are asked for, read-only. */
-enum : u32 { TABLE_PAGES_MAX = 512 };
-static struct { u64 pa; const u8 *va; } table_pages[TABLE_PAGES_MAX];   /* [boot] */
-static u32 ntable_pages;                                               /* [boot] */
-
-/** The page at `pa`, null where it cannot be RAM or no room is left. */
+/** Tables are in RAM: not where devices are, whose registers change when they are read. */
 static const u8 *
-table_page(u64 pa)
-{
-	for (u32 i = ntable_pages; i-- > 0;)
-		if (table_pages[i].pa == pa)
-			return table_pages[i].va;
-	/* Tables are in RAM: not where devices are, whose registers change when they are read. */
-	bool devices = (pa >= 0xa0000 && pa < 0xc0000) || (pa >= 0xfec00000 && pa < 0x100000000);
-	const u8 *va = devices || ntable_pages == TABLE_PAGES_MAX ? nullptr : x86_map_early(pa, PAGE_SIZE, 0);
-	if (va != nullptr) {
-		table_pages[ntable_pages].pa = pa;
-		table_pages[ntable_pages++].va = va;
-	}
-	return va;
-}
-
-static bool
-table_read(const struct acpi_reader *reader, u64 pa, void *dst, size_t len)
+table_map(const struct acpi_reader *reader, u64 pa, u64 len)
 {
 	(void)reader;
-	if (range_exceeds(pa, len, arch_physical_limit()))
-		return false;
-	for (size_t done = 0; done < len;) {
-		u64 at = pa + done, off = at % PAGE_SIZE;
-		size_t part = MIN(len - done, (size_t)(PAGE_SIZE - off));
-		const u8 *page = table_page(at - off);
-		if (page == nullptr)
-			return false;
-		/* SAFETY: `page` is a read-only mapping of a whole page, of which `part` bytes from `off` are left; dst has len bytes by contract. */
-		memcpy((u8 *)dst + done, page + off, part);
-		done += part;
-	}
-	return true;
+	bool devices = (pa < 0xc0000 && pa + len > 0xa0000) || (pa < 0x100000000 && pa + len > 0xfec00000);
+	return devices || range_exceeds(pa, len, arch_physical_limit()) ? nullptr : x86_map_early(pa, len, 0);
 }
 
 static void
 tables_read(u64 rsdp)
 {
-	const struct acpi_reader reader = { table_read };
+	const struct acpi_reader reader = { table_map };
 	if (!acpi_parse(&reader, rsdp, &platform_acpi) && !acpi_parse(&reader, acpi_rsdp_search(&reader), &platform_acpi))
 		log_warn("acpi: no tables; one CPU, and power off only by the debug port");
 	if (platform_acpi.has_madt)
 		return;
 	/* What a PC without tables has: the one IO-APIC at its usual address, the timer on its input 2. */
-	platform_acpi.lapic_pa = 0xfee00000;
 	platform_acpi.nioapics = 1;
 	platform_acpi.ioapics[0] = (struct acpi_ioapic){ 0xfec00000, 0 };
 	platform_acpi.isa_irqs[0].gsi = 2;
@@ -141,7 +108,7 @@ x86_platform_init(u64 rsdp)
 {
 	tables_read(rsdp);
 	registers_map();
-	if (!apic_probe(platform_acpi.lapic_pa))
+	if (!apic_probe())
 		panic("no local APIC");
 	apic_init_cpu();
 	cpu_table[0]->arch.apic_id = apic_id();
@@ -154,12 +121,11 @@ x86_platform_init(u64 rsdp)
 
 /* --- what no driver may have --- */
 
-static bool
-range_out(u64 from, u64 to, u64 *start, u64 *end)
+/** The page that `pa` lies in. */
+static struct boot_range
+page_range(u64 pa)
 {
-	*start = from;
-	*end = to;
-	return true;
+	return (struct boot_range){ align_down(pa, PAGE_SIZE), align_down(pa, PAGE_SIZE) + PAGE_SIZE };
 }
 
 bool
@@ -171,33 +137,22 @@ arch_sensitive_memory(u32 index, u64 *start, u64 *end)
 		/* Interrupt controllers, HPET, chipset configuration, remapping units, message window (a write there is an interrupt), flash. */
 		{ 0xfec00000, 0x100000000 },
 	};
+	struct boot_range found = { };   /* none where the tables have none at this index */
+	/* Beyond the fixed ones: the same by the tables, where they have put it elsewhere. */
 	if (index < COUNTOF(fixed))
-		return range_out(fixed[index].start, fixed[index].end, start, end);
-	index -= COUNTOF(fixed);
-	/* The same by the tables, where they have put it elsewhere. An empty range where there is none. */
-	if (index < ACPI_IOAPICS_MAX) {
-		u64 pa = align_down(platform_acpi.ioapics[index].pa, PAGE_SIZE);
-		return range_out(pa, index < platform_acpi.nioapics ? pa + PAGE_SIZE : pa, start, end);
-	}
-	index -= ACPI_IOAPICS_MAX;
-	if (index < ACPI_SEGMENTS_MAX)
-		return range_out(platform_acpi.segments[index].start, platform_acpi.segments[index].end, start, end);
-	index -= ACPI_SEGMENTS_MAX;
-	if (index < COUNTOF(mapped)) {
-		const struct acpi_register *reg = mapped[index].reg;
-		u64 pa = align_down(reg->address, PAGE_SIZE);
-		return range_out(pa, reg->width != 0 && !reg->in_ports ? pa + PAGE_SIZE : pa, start, end);
-	}
-	u64 others[] = { platform_acpi.hpet_pa, align_down(platform_acpi.lapic_pa, PAGE_SIZE) };
-	index -= COUNTOF(mapped);
-	return index < COUNTOF(others) && range_out(others[index], others[index] == 0 ? 0 : others[index] + PAGE_SIZE, start, end);
-}
-
-static bool
-ports_out(u32 from, u32 to, u32 *start, u32 *end)
-{
-	*start = from;
-	*end = to;
+		found = fixed[index];
+	else if ((index -= COUNTOF(fixed)) < platform_acpi.nioapics)
+		found = page_range(platform_acpi.ioapics[index].pa);
+	else if ((index -= platform_acpi.nioapics) < platform_acpi.nsegments)
+		found = (struct boot_range){ platform_acpi.segments[index].start, platform_acpi.segments[index].end };
+	else if ((index -= platform_acpi.nsegments) < COUNTOF(mapped))
+		found = mapped[index].reg->width != 0 && !mapped[index].reg->in_ports ? page_range(mapped[index].reg->address) : found;
+	else if ((index -= COUNTOF(mapped)) < 2)
+		found = page_range(index == 0 ? platform_acpi.hpet_pa : apic_base());
+	else
+		return false;
+	*start = found.start;
+	*end = found.end;
 	return true;
 }
 
@@ -221,17 +176,18 @@ arch_sensitive_ports(u32 index, u32 *start, u32 *end)
 		{ 0x510, 0x520 },    /* QEMU's fw_cfg: it has DMA */
 		{ 0xcf8, 0xd00 },    /* PCI configuration, reset */
 	};
+	struct acpi_ports found = { };   /* none where the tables have none at this index */
 	if (index < COUNTOF(fixed))
-		return ports_out(fixed[index].start, fixed[index].end, start, end);
-	index -= COUNTOF(fixed);
-	if (index < ACPI_PM_BLOCKS)
-		return ports_out(platform_acpi.pm_ports[index].start, platform_acpi.pm_ports[index].end, start, end);
-	index -= ACPI_PM_BLOCKS;
-	if (index >= COUNTOF(mapped))
+		found = fixed[index];
+	else if ((index -= COUNTOF(fixed)) < ACPI_PM_BLOCKS)
+		found = platform_acpi.pm_ports[index];
+	else if ((index -= ACPI_PM_BLOCKS) >= COUNTOF(mapped))
 		return false;
-	const struct acpi_register *reg = mapped[index].reg;
-	u32 port = reg->in_ports ? (u32)reg->address : 0;
-	return ports_out(port, port + (reg->in_ports ? reg->width : 0), start, end);
+	else if (mapped[index].reg->in_ports)
+		found = (struct acpi_ports){ mapped[index].reg->address, mapped[index].reg->address + mapped[index].reg->width };
+	*start = found.start;
+	*end = found.end;
+	return true;
 }
 
 /* --- power --- */

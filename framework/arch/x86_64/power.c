@@ -2,8 +2,8 @@
 /**
  * Ending: off, and again.
  *
- * With QEMU's `-device isa-debug-exit,iobase=0x501,iosize=2`, power-off writes the status there as one byte, and QEMU exits
- * with status * 2 + 1 (modulo 256). Else ACPI, else the CPU stops.
+ * With QEMU's `-device isa-debug-exit,iobase=0x501,iosize=2`, power-off writes the status there as one byte, and
+ * QEMU exits with status * 2 + 1 (modulo 256). Else ACPI, else the CPU stops.
  */
 #include <x86.h>
 
@@ -14,7 +14,8 @@ void
 arch_power_off(u8 status)
 {
 	arch_irq_disable();
-	/* SAFETY (all writes to ports here): the machine ends by them; a port that is not there ignores them. The exit device reads as 0. */
+	/* SAFETY (all writes to ports here): the machine ends by them; a port that is not there ignores them. The
+	 * exit device reads as 0. */
 	if (port_in8(X86_DEBUG_EXIT) == 0)
 		port_out8(X86_DEBUG_EXIT, status);
 	acpi_power_off();

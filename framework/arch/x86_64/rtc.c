@@ -6,8 +6,7 @@
 #include <arch/string.h>
 #include <sync/raw_lock.h>
 
-enum : u8 { RTC_SECOND = 0, RTC_MINUTE = 2, RTC_HOUR = 4, RTC_DAY = 7, RTC_MONTH = 8, RTC_YEAR = 9, RTC_A = 10, RTC_B = 11 };
-enum : u8 { A_UPDATING = 0x80, B_24_HOURS = 2, B_BINARY = 4, HOUR_PM = 0x80 };
+enum : u8 { RTC_A = 10, RTC_B = 11, A_UPDATING = 0x80, B_24_HOURS = 2, B_BINARY = 4, HOUR_PM = 0x80 };
 
 static struct raw_lock rtc_lock;   /* the index port and the data port behind it */
 
@@ -19,30 +18,30 @@ rtc_register(u8 index) MUST_HOLD(&rtc_lock)
 	return port_in8(0x71);
 }
 
-struct rtc_raw { u8 second, minute, hour, day, month, year; };
+/* In the order of a date's parts, from the seconds up. */
+enum : u32 { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, PARTS };
+static const u8 part_register[PARTS] = { 0, 2, 4, 7, 8, 9 };
 
-static struct rtc_raw
-rtc_sample(void) MUST_HOLD(&rtc_lock)
+static void
+rtc_sample(u8 parts[static PARTS]) MUST_HOLD(&rtc_lock)
 {
-	return (struct rtc_raw){
-		rtc_register(RTC_SECOND), rtc_register(RTC_MINUTE), rtc_register(RTC_HOUR),
-		rtc_register(RTC_DAY), rtc_register(RTC_MONTH), rtc_register(RTC_YEAR),
-	};
+	for (u32 i = 0; i < PARTS; i++)
+		parts[i] = rtc_register(part_register[i]);
 }
 
 /** Two equal samples, neither during an update; a bounded number of tries. */
 static bool
-rtc_read(struct rtc_raw *out, u8 *mode)
+rtc_read(u8 parts[static PARTS], u8 *mode)
 {
 	bool good = false;
 	u64 flags = raw_acquire(&rtc_lock);
 	for (u32 i = 0; i < 10000 && !good; i++) {
+		u8 again[PARTS];
 		if ((rtc_register(RTC_A) & A_UPDATING) != 0)
 			continue;
-		struct rtc_raw again;
-		*out = rtc_sample();
-		again = rtc_sample();
-		good = memcmp(out, &again, sizeof(again)) == 0;
+		rtc_sample(parts);
+		rtc_sample(again);
+		good = memcmp(parts, again, PARTS) == 0;
 	}
 	*mode = rtc_register(RTC_B);
 	raw_release(&rtc_lock, flags);
@@ -65,24 +64,19 @@ rtc_date_seconds(u32 year, u32 month, u32 day, u32 hour, u32 minute, u32 second)
 	return ((days * 24 + hour) * 60 + minute) * 60 + second;
 }
 
-static u32
-rtc_number(u8 raw, u8 mode)
-{
-	return (mode & B_BINARY) != 0 ? raw : (u32)(raw >> 4) * 10 + (raw & 15);
-}
-
 u64
 arch_realtime_ns(void)
 {
-	struct rtc_raw raw;
-	u8 mode;
-	if (!rtc_read(&raw, &mode))
+	u8 raw[PARTS], mode;
+	if (!rtc_read(raw, &mode))
 		return 0;
-	bool half_days = (mode & B_24_HOURS) == 0;
-	u32 hour = rtc_number(half_days ? raw.hour & ~HOUR_PM : raw.hour, mode);
+	bool half_days = (mode & B_24_HOURS) == 0, afternoon = half_days && (raw[HOUR] & HOUR_PM) != 0;
+	raw[HOUR] &= half_days ? (u8)~HOUR_PM : 0xff;
+	u32 number[PARTS];
+	for (u32 i = 0; i < PARTS; i++)
+		number[i] = (mode & B_BINARY) != 0 ? raw[i] : (raw[i] >> 4) * 10u + (raw[i] & 15);
 	if (half_days)
-		hour = hour % 12 + ((raw.hour & HOUR_PM) != 0 ? 12 : 0);
+		number[HOUR] = number[HOUR] % 12 + (afternoon ? 12 : 0);
 	/* No PC that runs this was made before 2000, and the century's register lies elsewhere on each. */
-	return rtc_date_seconds(2000 + rtc_number(raw.year, mode), rtc_number(raw.month, mode), rtc_number(raw.day, mode), hour,
-		rtc_number(raw.minute, mode), rtc_number(raw.second, mode)) * NS_PER_SEC;
+	return rtc_date_seconds(2000 + number[YEAR], number[MONTH], number[DAY], number[HOUR], number[MINUTE], number[SECOND]) * NS_PER_SEC;
 }

@@ -18,10 +18,12 @@ enum : u32 {
 	PAGE_PRESENT = 1, PAGE_WRITE = 2, PAGE_FETCH = 16,   /* a page fault's error code */
 };
 
-/** A vector in kernel mode, on the interrupted stack; and one on an IST stack. */
+/** A vector in kernel mode, on the interrupted stack or an IST stack. */
 void x86_trap(struct x86_frame *frame);
-void x86_trap_ist(struct x86_frame *frame);
-/** A vector of 32 and above from either mode. `preemptible`: the interrupted code is, as far as the interrupt flag says. */
+/**
+ * A vector of 32 and above from either mode. `preemptible`: the interrupted code is, as far as the interrupt flag
+ * says.
+ */
 void x86_interrupt(u32 vector, bool preemptible);
 /** Text for a compiler's check that failed: the kind number that `ud1` carries. */
 const char *x86_check_name(u32 kind);

@@ -2,9 +2,9 @@
 /**
  * Entering user mode, and what an event there was.
  *
- * The context's registers are a service's to write, also while this runs on another CPU. So what the processor would fault on is
- * read once, checked, and loaded from the checked copy: rip, rflags and the two bases. Selectors are constants. General registers
- * and rsp are loaded as they are, since any value does.
+ * The context's registers are a service's to write, also while this runs on another CPU. So what the processor
+ * would fault on is read once, checked, and loaded from the checked copy: rip, rflags and the two bases. Selectors
+ * are constants. General registers and rsp are loaded as they are, since any value does.
  */
 #include <cadre/user.h>
 #include <cadre/vm_space.h>
@@ -33,7 +33,8 @@ bases_load(struct user_context *context, u64 fs_base, u64 gs_base)
 	struct arch_cpu *arch = &this_cpu()->arch;
 	if (arch->bases_of == context && arch->fs_base == fs_base && arch->gs_base == gs_base)
 		return;
-	/* SAFETY: both are canonical. The kernel does not use FS; the user's GS base waits in KERNEL_GS_BASE for swapgs. */
+	/* SAFETY: both are canonical. The kernel does not use FS; the user's GS base waits in KERNEL_GS_BASE for
+	 * swapgs. */
 	msr_write(MSR_FS_BASE, fs_base);
 	msr_write(MSR_KERNEL_GS_BASE, gs_base);
 	arch->bases_of = context;
@@ -45,17 +46,20 @@ static void
 event_decode(u64 result, struct user_event *event)
 {
 	u32 vector = (u32)result, error = (u32)(result >> 32);
-	*event = (struct user_event){ .kind = USER_EXCEPTION, .vector = (u8)vector, .error = error };   /* VECTOR_SYSCALL: 0 */
+	/* VECTOR_SYSCALL has a low byte of 0. */
+	*event = (struct user_event){ .kind = USER_EXCEPTION, .vector = (u8)vector, .error = error };
 	if (vector == VECTOR_SYSCALL) {
 		event->kind = USER_SYSCALL;
 	} else if (vector == EXCEPTION_PAGE) {
 		event->kind = USER_PAGE_FAULT;
 		event->address = cr2_read();
 		event->present = (error & PAGE_PRESENT) != 0;
-		event->access = (error & PAGE_FETCH) != 0 ? USER_ACCESS_EXEC : (error & PAGE_WRITE) != 0 ? USER_ACCESS_WRITE : USER_ACCESS_READ;
+		event->access = (error & PAGE_FETCH) != 0 ? USER_ACCESS_EXEC :
+		                (error & PAGE_WRITE) != 0 ? USER_ACCESS_WRITE : USER_ACCESS_READ;
 	} else if (vector == EXCEPTION_DEBUG) {
 		event->error = (u32)dr6_read();
-		dr6_write(DR6_CLEAR);   /* SAFETY: resets what the last debug exception was; no breakpoint is ever set. */
+		/* SAFETY: resets what the last debug exception was; no breakpoint is ever set. */
+		dr6_write(DR6_CLEAR);
 	} else if (vector >= EXCEPTION_COUNT) {
 		event->kind = USER_INTERRUPTED;
 		x86_interrupt(vector, false);
@@ -75,8 +79,9 @@ arch_user_enter(struct user_context *context, struct user_event *event)
 	}
 	bases_load(context, fs_base, gs_base);
 	bool quick = rip < USER_END && (rflags & (FLAG_TF | FLAG_RF)) == 0 && regs->rcx == rip && regs->r11 == rflags;
-	/* SAFETY: iret and sysret cannot fault: 1. the selectors are of present user segments (cpu.c); 2. rip is canonical, for sysret in the
-	 * lower half; 3. of rflags only the user's bits are set; 4. interrupts are off, so what was checked is what is used. */
+	/* SAFETY: iret and sysret cannot fault: 1. the selectors are of present user segments (cpu.c); 2. rip is
+	 * canonical, for sysret in the lower half; 3. of rflags only the user's bits are set; 4. interrupts are
+	 * off, so what was checked is what is used. */
 	event_decode(x86_user_enter(regs, rip, rflags, quick), event);
 	/* Where AC was set in user mode, gates have not cleared it. */
 	user_access_close();

@@ -2,10 +2,10 @@
 /**
  * User memory from the kernel: opens it (SMAP) for the time of one copy whose faults are caught (copy.S, trap.c).
  *
- * SAFETY (all): the caller has checked that [at, at + len) lies in user space, and vouches for the kernel side. A fault there is not
- * caught: the fixups hold for user addresses only. Interrupts on the way keep their own AC flag (x86_trap closes).
+ * SAFETY (all): the caller has checked that [at, at + len) lies in user space, and vouches for the kernel side. A
+ * fault there is not caught: the fixups hold for user addresses only. Interrupts on the way keep their own AC flag
+ * (x86_trap closes).
  */
-#include <copy.h>
 #include <x86.h>
 
 /** The value of an access, for whose time user memory is open. */

@@ -2,8 +2,9 @@
 /**
  * What the x86-64 port's own files share: instructions without a C form, CPU features, vectors, and who calls whom.
  *
- * Start: head.S → x86_boot (boot.c): boot information, final page tables (paging.c), x86_cpu_init(0), x86_platform_init, framework_main.
- * Secondary CPU: trampoline.S → smp.c → x86_cpu_init(cpu) → framework_secondary.
+ * Start: head.S → x86_boot (boot.c): boot information, final page tables (paging.c), x86_cpu_init(0),
+ * x86_platform_init, framework_main. Secondary CPU: trampoline.S → smp.c → x86_cpu_init(cpu) →
+ * framework_secondary.
  */
 #pragma once
 
@@ -14,26 +15,20 @@
 #define BOOT_CONST __attribute__((section(".boot_const")))
 
 /* Vectors above the processor's own 0 … 31. 0x20 … 0x2f: where the masked legacy PICs would report spurious ones. */
-enum : u32 {
-	VECTOR_PIC = 0x20,
-	VECTOR_IPI = 0xf0,        /* + enum ipi_kind */
-	VECTOR_TIMER = 0xf8,
-	VECTOR_SPURIOUS = 0xff,
-};
-
+enum : u32 { VECTOR_PIC = 0x20, VECTOR_IPI = 0xf0 /* + enum ipi_kind */, VECTOR_TIMER = 0xf8, VECTOR_SPURIOUS = 0xff };
 enum : u16 { X86_COM1 = 0x3f8, X86_DEBUG_EXIT = 0x501 };
 
 enum x86_msr : u32 {
 	MSR_APIC_BASE = 0x1b, MSR_SYSENTER_CS = 0x174, MSR_PAT = 0x277, MSR_TSC_DEADLINE = 0x6e0, MSR_X2APIC = 0x800,
-	MSR_EFER = 0xc0000080, MSR_STAR = 0xc0000081, MSR_LSTAR = 0xc0000082, MSR_FMASK = 0xc0000084, MSR_FS_BASE = 0xc0000100,
-	MSR_GS_BASE = 0xc0000101, MSR_KERNEL_GS_BASE = 0xc0000102, MSR_TSC_AUX = 0xc0000103,
+	MSR_EFER = 0xc0000080, MSR_STAR = 0xc0000081, MSR_LSTAR = 0xc0000082, MSR_FMASK = 0xc0000084,
+	MSR_FS_BASE = 0xc0000100, MSR_GS_BASE = 0xc0000101, MSR_KERNEL_GS_BASE = 0xc0000102, MSR_TSC_AUX = 0xc0000103,
 };
 
 /** What this processor has. Probed once on the boot CPU; every CPU must have the same. */
 struct x86_features {
-	bool pge, pcid, smep, smap, umip, xsave, xsaveopt, gbpages, x2apic, tsc, tsc_deadline, tsc_invariant, rdtscp, arat, hypervisor;
-	u32 physical_bits;
-	u32 max_leaf;             /* highest basic CPUID leaf */
+	bool pge, pcid, smep, smap, umip, xsave, xsaveopt, gbpages, x2apic;
+	bool tsc, tsc_deadline, tsc_invariant, rdtscp, arat, hypervisor;
+	u32 physical_bits, max_leaf;   /* max_leaf: the highest basic CPUID leaf */
 };
 extern struct x86_features x86_features;   /* [const] after boot */
 
@@ -113,7 +108,9 @@ tsc_read(void)
 	return (u64)high << 32 | low;
 }
 
-/** User memory is the kernel's to touch from here on; SMAP is there again. Where there is no SMAP, always and nothing. */
+/**
+ * User memory is the kernel's to touch from here on; SMAP is there again. Where there is no SMAP, always and nothing.
+ */
 static inline void
 user_access_open(void)
 {
@@ -130,33 +127,57 @@ user_access_close(void)
 }
 
 /* --- part A: boot, paging, CPU set-up, traps --- */
-/** Sets up the calling CPU: GS base, control registers, EFER, GDT, IDT, TSS, system-call entry, PAT, FPU. cpu_table[cpu] must exist; interrupts are off. */
+/**
+ * Sets up the calling CPU: GS base, control registers, EFER, GDT, IDT, TSS, system-call entry, PAT, FPU.
+ * cpu_table[cpu] must exist; interrupts are off.
+ */
 void x86_cpu_init(u32 cpu);
-/** Allocates the stacks of secondary CPU `cpu`, whose area exists: arch.ist_top and arch.start_stack. => false: no memory. Boot CPU, mm is up. */
+/**
+ * Allocates the stacks of secondary CPU `cpu`, whose area exists: arch.ist_top and arch.start_stack. => false: no
+ * memory. Boot CPU, mm is up.
+ */
 bool x86_cpu_prepare(u32 cpu);
 /** A processor's FPU. `first`: also finds out the format of the state. Interrupts off. */
 void fpu_cpu_init(bool first);
-/** Builds the kernel's page tables for this memory, taking a piece of RAM for them, and loads them. => false: no RAM below 4 GiB for them. */
+/**
+ * Builds the kernel's page tables for this memory, taking a piece of RAM for them, and loads them. => false: no RAM
+ * below 4 GiB for them.
+ */
 bool paging_init(struct boot_info *info);
 /**
- * Maps [pa, pa + len) for the framework's own use, for ever: device registers with KMAP_WRITE | KMAP_UNCACHED, firmware tables with 0 (read only).
- * => null: empty, wraps, beyond the CPU's physical addresses, or no room. Between the start of x86_platform_init and framework_main.
+ * Maps [pa, pa + len) for the framework's own use, for ever: device registers with KMAP_WRITE | KMAP_UNCACHED,
+ * firmware tables with 0 (read only).
+ * => null: empty, wraps, beyond the CPU's physical addresses, or no room. Between the start of x86_platform_init
+ * and framework_main.
  */
 void *x86_map_early(u64 pa, u64 len, u32 kmap_flags);
 /**
- * A root table below 4 GiB with the kernel half and the first 2 MiB of physical memory at their own address, executable: for a secondary CPU's
- * first steps. It must set EFER.NXE with EFER.LME before it turns paging on, and load arch_kernel_root() once it runs in the kernel's image.
- * RAM below 1 MiB is never handed out: the trampoline may lie anywhere there that is RAM (0x8000 is, on every machine known).
+ * A root table below 4 GiB with the kernel half and the first 2 MiB of physical memory at their own address,
+ * executable: for a secondary CPU's first steps. It must set EFER.NXE with EFER.LME before it turns paging on, and
+ * load arch_kernel_root() once it runs in the kernel's image. RAM below 1 MiB is never handed out: the trampoline
+ * may lie anywhere there that is RAM (0x8000 is, on every machine known).
  */
 u64 x86_trampoline_root(void);
 extern bool x86_stop_all;   /* [atomic] set before IPI_STOP is sent as an NMI: whoever takes an NMI then stops */
 
+/* copy.S: accesses that may fault. */
+size_t x86_user_copy(void *to, const void *from, size_t len);        /* => bytes copied */
+bool x86_user_load32(const u32 *at, u32 *out);
+u64 x86_user_cas32(u32 *at, u32 expected, u32 to);                   /* => the word found; ~0: fault */
+bool x86_safe_read(u64 at, u64 *out);                                /* => false: nothing is mapped there */
+
 /* --- part B: platform --- */
-/** Firmware tables, interrupt controllers, clock; fills boot_info.ncpus and each CPU's APIC id table. `rsdp` is 0 where the loader gave none. Boot CPU, after x86_cpu_init(0). */
+/**
+ * Firmware tables, interrupt controllers, clock; fills boot_info.ncpus and each CPU's APIC id table. `rsdp` is 0
+ * where the loader gave none. Boot CPU, after x86_cpu_init(0).
+ */
 void x86_platform_init(u64 rsdp);
 void apic_init_cpu(void);
 void apic_eoi(void);
-/** For VECTOR_TIMER, after apic_eoi: calls timer_interrupt() where this CPU's deadline has come, else arms the hardware again. */
+/**
+ * For VECTOR_TIMER, after apic_eoi: calls timer_interrupt() where this CPU's deadline has come, else arms the
+ * hardware again.
+ */
 void clock_interrupt(void);
 /** Power by the firmware's tables: return where there is no such way. */
 void acpi_power_off(void);

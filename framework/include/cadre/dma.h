@@ -2,9 +2,9 @@
 /**
  * Memory shared with devices.
  *
- * As long as no IOMMU translates, a device reaches all memory; so what is handed to one lies in frames that are set aside
- * for DMA for ever (a device that still writes after the release hits memory that holds device data only), and stream
- * buffers are bounced through such frames.
+ * As long as no IOMMU translates, a device reaches all memory; so what is handed to one lies in frames that are set
+ * aside for DMA for ever (a device that still writes after the release hits memory that holds device data only), and
+ * stream buffers are bounced through such frames.
  */
 #pragma once
 
@@ -23,8 +23,9 @@ err_t dma_coherent_alloc(u32 nframes, u64 limit, struct dma_coherent **scoped ou
 void dma_coherent_free(struct dma_coherent *mem); /* => later use traps */
 daddr_t dma_coherent_daddr(struct dma_coherent *mem);
 /**
- * => trap beyond the end or misaligned; each is one access, in program order with the others and with io_mem_*, but that
- *    a read may come before an earlier write to another place (x86-64): atomic_fence() between them keeps the order.
+ * => trap beyond the end or misaligned; each is one access, in program order with the others and with io_mem_*, but
+ *    that a read may come before an earlier write to another place (x86-64): atomic_fence() between them keeps the
+ *    order.
  */
 u8 dma_coherent_read8(struct dma_coherent *mem, size_t off);
 u16 dma_coherent_read16(struct dma_coherent *mem, size_t off);

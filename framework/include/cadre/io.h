@@ -15,8 +15,8 @@ struct io_mem;
 enum io_cache : u8 { IO_UNCACHED, IO_WRITE_COMBINING };
 
 /**
- * => EINVAL (empty, wraps, beyond the CPU's physical addresses), EACCES (sensitive, or RAM), EBUSY (overlaps another's, or
- * shares a page with one under another cache attribute), ENOMEM.
+ * => EINVAL (empty, wraps, beyond the CPU's physical addresses), EACCES (sensitive, or RAM), EBUSY (overlaps another's,
+ * or shares a page with one under another cache attribute), ENOMEM.
  */
 err_t io_mem_acquire(paddr_t base, u64 len, enum io_cache cache, struct io_mem **scoped out);
 /** Unmaps it; later use of the handle traps. => with interrupts off: the range is free for others a little later. */

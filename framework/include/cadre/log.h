@@ -28,13 +28,13 @@ static inline struct log_arg log_arg_bool(bool v) { return (struct log_arg){ LOG
 static inline struct log_arg log_arg_text(struct cbytes v) { return (struct log_arg){ LOG_ARG_TEXT, v.len, v.ptr }; }
 static inline struct log_arg log_arg_bytes(struct bytes v) { return (struct log_arg){ LOG_ARG_TEXT, v.len, v.ptr }; }
 
-#define LOG_ARG_(x) _Generic((x),                                                                                       \
-	u8: log_arg_unsigned, u16: log_arg_unsigned, u32: log_arg_unsigned, u64: log_arg_unsigned,                      \
-	unsigned long long: log_arg_unsigned, char: log_arg_signed, i8: log_arg_signed, i16: log_arg_signed,            \
-	int: log_arg_signed, i64: log_arg_signed, long long: log_arg_signed, bool: log_arg_bool,                        \
+#define LOG_ARG_(x) _Generic((x),                                                                                      \
+	u8: log_arg_unsigned, u16: log_arg_unsigned, u32: log_arg_unsigned, u64: log_arg_unsigned,                     \
+	unsigned long long: log_arg_unsigned, char: log_arg_signed, i8: log_arg_signed, i16: log_arg_signed,           \
+	int: log_arg_signed, i64: log_arg_signed, long long: log_arg_signed, bool: log_arg_bool,                       \
 	struct cbytes: log_arg_text, struct bytes: log_arg_bytes)(x),
 
-/* LOG_EACH_(a, b, c): LOG_ARG_ of each. It names itself only in part, so each scan of LOG_SCAN_ (13) expands one more. */
+/* LOG_EACH_(a, b, c): LOG_ARG_ of each. Each scan of LOG_SCAN_, which makes 13, expands one more. */
 #define LOG_EACH_(a, ...) LOG_ARG_(a) __VA_OPT__(LOG_AGAIN_ LOG_PARENS_ (__VA_ARGS__))
 #define LOG_AGAIN_()      LOG_EACH_
 #define LOG_PARENS_       ()
@@ -45,20 +45,19 @@ static inline struct log_arg log_arg_bytes(struct bytes v) { return (struct log_
 #define LOG_ARRAY_(...) ((const struct log_arg[]){ __VA_OPT__(LOG_SCAN_(LOG_EACH_(__VA_ARGS__))) { } })
 #define LOG_NARGS_(...) ((u32)(sizeof(LOG_ARRAY_(__VA_ARGS__)) / sizeof(struct log_arg)) - 1)
 
-/* Counts the directives of a format of up to 120 characters at compile time; in a longer one a directive without argument
- * prints `{?}`. */
-#define LOG_DIRECTIVE_(f, n, i)                                                                                        \
+/* Counts the directives of a format of up to 120 characters at compile time; in a longer one a directive without
+ * argument prints `{?}`. */
+#define LOG_FIND_(f, n, i)                                                                                             \
 	((i) + 1 < (n) && (f)[i] == '{' &&                                                                             \
-	 ((f)[(i) + 1] == '}' || ((i) + 2 < (n) && (f)[(i) + 2] == '}' && ((f)[(i) + 1] == 'x' || (f)[(i) + 1] == 'c'))))
-#define LOG_DIRECTIVES_4_(f, n, i)                                                                                     \
-	(LOG_DIRECTIVE_(f, n, i) + LOG_DIRECTIVE_(f, n, (i) + 1) + LOG_DIRECTIVE_(f, n, (i) + 2) +                     \
-	 LOG_DIRECTIVE_(f, n, (i) + 3))
-#define LOG_DIRECTIVES_20_(f, n, i)                                                                                    \
-	(LOG_DIRECTIVES_4_(f, n, i) + LOG_DIRECTIVES_4_(f, n, (i) + 4) + LOG_DIRECTIVES_4_(f, n, (i) + 8) +            \
-	 LOG_DIRECTIVES_4_(f, n, (i) + 12) + LOG_DIRECTIVES_4_(f, n, (i) + 16))
-#define LOG_DIRECTIVES_(f, n)                                                                                          \
-	(LOG_DIRECTIVES_20_(f, n, 0) + LOG_DIRECTIVES_20_(f, n, 20) + LOG_DIRECTIVES_20_(f, n, 40) +                   \
-	 LOG_DIRECTIVES_20_(f, n, 60) + LOG_DIRECTIVES_20_(f, n, 80) + LOG_DIRECTIVES_20_(f, n, 100))
+	 ((f)[(i) + 1] == '}' ||                                                                                       \
+	  ((i) + 2 < (n) && (f)[(i) + 2] == '}' && ((f)[(i) + 1] == 'x' || (f)[(i) + 1] == 'c'))))
+#define LOG_FIND3_(f, n, i)  (LOG_FIND_(f, n, i) + LOG_FIND_(f, n, (i) + 1) + LOG_FIND_(f, n, (i) + 2))
+#define LOG_FIND12_(f, n, i)                                                                                           \
+	(LOG_FIND3_(f, n, i) + LOG_FIND3_(f, n, (i) + 3) + LOG_FIND3_(f, n, (i) + 6) + LOG_FIND3_(f, n, (i) + 9))
+#define LOG_FIND60_(f, n, i)                                                                                           \
+	(LOG_FIND12_(f, n, i) + LOG_FIND12_(f, n, (i) + 12) + LOG_FIND12_(f, n, (i) + 24) +                            \
+	 LOG_FIND12_(f, n, (i) + 36) + LOG_FIND12_(f, n, (i) + 48))
+#define LOG_DIRECTIVES_(f, n) (LOG_FIND60_(f, n, 0) + LOG_FIND60_(f, n, 60))
 PRIVATE static inline struct cbytes
 log_format_(const char *format, size_t len, u32 nargs)
 	__attribute__((diagnose_if(len <= 120 && (u32)LOG_DIRECTIVES_(format, len) != nargs,
@@ -69,12 +68,11 @@ log_format_(const char *format, size_t len, u32 nargs)
 }
 #define LOG_FORMAT_(format, ...) log_format_("" format "", sizeof("" format "") - 1, LOG_NARGS_(__VA_ARGS__))
 
-/** Writes one line. `format` is a literal; see the head of this file. => never sleeps, never fails; long lines are cut. */
+/** Writes one line. `format` is a literal; see the head of this file. => never sleeps or fails; long lines are cut. */
 PRIVATE void log_print(enum log_level level, struct cbytes format, const struct log_arg *scoped args, u32 nargs);
 
 /* The last three parameters of log_print and its like. */
-#define LOG_LINE_(format, ...)                                                                                         \
-	LOG_FORMAT_(format, __VA_ARGS__), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__)
+#define LOG_LINE_(format, ...) LOG_FORMAT_(format, __VA_ARGS__), LOG_ARRAY_(__VA_ARGS__), LOG_NARGS_(__VA_ARGS__)
 #define log_error(format, ...) log_print(LOG_ERROR, LOG_LINE_(format, __VA_ARGS__))
 #define log_warn(format, ...)  log_print(LOG_WARN, LOG_LINE_(format, __VA_ARGS__))
 #define log_info(format, ...)  log_print(LOG_INFO, LOG_LINE_(format, __VA_ARGS__))
@@ -85,9 +83,9 @@ PRIVATE size_t format_print(struct bytes dst, struct cbytes format, const struct
 #define format_text(dst, format, ...) format_print((dst), LOG_LINE_(format, __VA_ARGS__))
 
 /**
- * The log is one stream of lines "<level>[seconds.micros] cpuN: text"; the ring has the last 64 KiB of it, from a line's
- * start on. Copies log text from position *pos on (0 is the oldest) into dst, moves *pos past it, and returns the length;
- * 0 at the end. A position that has been overwritten moves to the oldest text still there.
+ * The log is one stream of lines "<level>[seconds.micros] cpuN: text"; the ring has the last 64 KiB of it, from a
+ * line's start on. Copies log text from position *pos on (0 is the oldest) into dst, moves *pos past it, and returns
+ * the length; 0 at the end. A position that has been overwritten moves to the oldest text still there.
  */
 size_t log_read(u64 *scoped pos, struct bytes dst);
 
@@ -101,5 +99,4 @@ bool console_read(u8 *scoped out);
 
 /** Stops the calling service: it has found its own state to be impossible. Contained; see <cadre/contain.h>. */
 PRIVATE NORETURN void assert_trap(struct cbytes expression, struct cbytes file, u32 line);
-#define assert(expression)                                                                                             \
-	((expression) ? (void)0 : assert_trap(TEXT(#expression), TEXT(__FILE__), __LINE__))
+#define assert(expression) ((expression) ? (void)0 : assert_trap(TEXT(#expression), TEXT(__FILE__), __LINE__))

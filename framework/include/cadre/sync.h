@@ -42,29 +42,23 @@ PRIVATE void wait_finish(struct wait_queue *scoped queue);
 	({                                                                                                             \
 		struct wait_queue *const wait_queue_ = (queue);                                                        \
 		err_t wait_err_ = OK;                                                                                  \
-		for (;;) {                                                                                             \
+		for (bool wait_over_ = false; !wait_over_;) {                                                          \
 			u32 wait_ticket_ = wait_prepare(wait_queue_);                                                  \
-			if (condition) {                                                                               \
-				wait_err_ = OK;                                                                        \
-				wait_finish(wait_queue_);                                                              \
-				break;                                                                                 \
-			}                                                                                              \
-			if (wait_err_ == OK)                                                                           \
+			bool wait_met_ = (condition);                                                                  \
+			wait_over_ = wait_met_ || wait_err_ != OK;                                                     \
+			if (!wait_over_)                                                                               \
 				wait_err_ = wait_sleep(wait_queue_, wait_ticket_, (mode), (deadline_ns));              \
+			else if (wait_met_)                                                                            \
+				wait_err_ = OK;                                                                        \
 			wait_finish(wait_queue_);                                                                      \
-			if (wait_err_ != OK) {                                                                         \
-				if (condition)                                                                         \
-					wait_err_ = OK;                                                                \
-				break;                                                                                 \
-			}                                                                                              \
 		}                                                                                                      \
 		wait_err_;                                                                                             \
 	})
 
 /** Wakes the longest-waiting task / n tasks / all; from any context. Returns how many. */
-u32 wake_one(struct wait_queue *scoped queue);
 u32 wake_many(struct wait_queue *scoped queue, u32 n);
-u32 wake_all(struct wait_queue *scoped queue);
+static inline u32 wake_one(struct wait_queue *scoped queue) { return wake_many(queue, 1); }
+static inline u32 wake_all(struct wait_queue *scoped queue) { return wake_many(queue, ~(u32)0); }
 
 struct CAPABILITY("mutex") OPAQUE mutex {
 	PRIVATE u32 word;   /* id of the holding task, bit 31: somebody waits; 0 free */
@@ -76,7 +70,7 @@ void mutex_acquire(struct mutex *scoped lock) ACQUIRES(lock);
 bool mutex_try_acquire(struct mutex *scoped lock) TRY_ACQUIRES(true, lock);
 void mutex_release(struct mutex *scoped lock) RELEASES(lock);
 bool mutex_held(const struct mutex *scoped lock);
-bool mutex_poisoned(const struct mutex *scoped lock);
+static inline bool mutex_poisoned(const struct mutex *scoped lock) { return __atomic_load_n(&lock->poison, __ATOMIC_RELAXED) != 0; }
 void mutex_clear_poison(struct mutex *scoped lock) MUST_HOLD(lock);
 PRIVATE static inline void mutex_scope_end(struct mutex *const *p) RELEASES(*p) NO_THREAD_SAFETY("releases through the guard") { mutex_release(*p); }
 #define MUTEX_SCOPE(lock) LOCK_SCOPE_(mutex, mutex_acquire, mutex_scope_end, lock)
@@ -84,7 +78,6 @@ PRIVATE static inline void mutex_scope_end(struct mutex *const *p) RELEASES(*p) 
 /** Many readers or one writer, sleeping; a waiting writer holds new readers off. */
 struct CAPABILITY("rw_lock") OPAQUE rw_lock {
 	PRIVATE u32 word;    /* readers, writer and waiter bits */
-	PRIVATE u32 writer;  /* id of the writing task */
 	PRIVATE u32 poison;
 };
 
@@ -96,7 +89,7 @@ bool rw_write_try_acquire(struct rw_lock *scoped lock) TRY_ACQUIRES(true, lock);
 void rw_write_release(struct rw_lock *scoped lock) RELEASES(lock);
 /** Turns the held write lock into a read lock, letting no other writer in between. */
 void rw_downgrade(struct rw_lock *scoped lock) NO_THREAD_SAFETY("exclusive becomes shared");
-bool rw_poisoned(const struct rw_lock *scoped lock);
+static inline bool rw_poisoned(const struct rw_lock *scoped lock) { return __atomic_load_n(&lock->poison, __ATOMIC_RELAXED) != 0; }
 PRIVATE static inline void rw_read_scope_end(struct rw_lock *const *p) RELEASES_SHARED(*p) NO_THREAD_SAFETY("releases through the guard") { rw_read_release(*p); }
 PRIVATE static inline void rw_write_scope_end(struct rw_lock *const *p) RELEASES(*p) NO_THREAD_SAFETY("releases through the guard") { rw_write_release(*p); }
 #define RW_READ_SCOPE(lock)  LOCK_SCOPE_(rw_lock, rw_read_acquire, rw_read_scope_end, lock)

@@ -40,7 +40,8 @@ u32 task_id(struct task *task);               /**< unique while the handle is al
 enum task_end task_ended(struct task *task);
 /** Waits until the task has ended. => EINTR, ETIMEDOUT; EDEADLK on itself. */
 err_t task_join(struct task *task, u64 deadline_ns);
-/** Ends the running task. => traps with a lock held, in an RCU section, in an interrupt handler. */
+/** Ends the running task. => traps with a lock held, in an RCU section, with a cursor open, in a call that is contained by
+ * itself (contain_call, a release function that the framework runs), in an interrupt handler. */
 NORETURN void task_exit(void);
 
 /** The owner's object, e.g. a process' thread. Set once by the owner before the start; null until then. Not counted. */

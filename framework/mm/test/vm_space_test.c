@@ -197,6 +197,9 @@ TEST(each_task_sees_its_own_space_on_every_cpu)
 	}
 	parallel_run(wander);
 	EXPECT_EQ(wrong_reads, 0);
-	for (u32 i = 0; i < 3; i++)
-		vm_space_put(spaces[i]);
+	for (u32 i = 0; i < 3; i++) {
+		struct vm_space *space = spaces[i];
+		vm_space_put(space);
+		EXPECT(!heap_hold_live(&vm_space_handle_type, space));   /* no idle CPU keeps it */
+	}
 }

@@ -252,10 +252,35 @@ static void
 on_the_stack(void) NO_THREAD_SAFETY("misuse")
 {
 	struct mutex local = {};
+	struct spin_lock local_spin = {};
 	EXPECT_TRAP(mutex_acquire(&local));
+	EXPECT_TRAP(spin_acquire(&local_spin));
 	EXPECT_TRAP((void)rw_read_try_acquire(&(struct rw_lock){}));
 }
 TEST(lock_on_a_stack_traps) { on_the_stack(); }
+static void
+with_interrupts_off(void) NO_THREAD_SAFETY("misuse")
+{
+	u64 flags = arch_irq_save();
+	EXPECT_TRAP(spin_acquire(&spin));
+	EXPECT_TRAP((void)spin_try_acquire(&spin));
+	arch_irq_restore(flags);
+	EXPECT_TRAP(irq_spin_acquire(&irq_spin); spin_acquire(&spin));
+	EXPECT(!spin_poisoned(&spin) && spin_poisoned(&irq_spin.lock) && arch_irq_enabled());
+}
+TEST(spin_lock_with_interrupts_off_traps) { reset(); with_interrupts_off(); }
+
+static void release_outer(struct object *arg) NO_THREAD_SAFETY("misuse") { (void)arg; mutex_release(&mutex); }
+static void keep_inner(struct object *arg) NO_THREAD_SAFETY("misuse") { (void)arg; spin_acquire(&spin); }
+TEST(contained_call_neither_releases_what_its_caller_holds_nor_keeps_a_lock)
+{
+	reset();
+	MUTEX_SCOPE(&mutex);
+	EXPECT(!contain_call(release_outer, nullptr));
+	EXPECT(mutex_held(&mutex) && !mutex_poisoned(&mutex));
+	EXPECT(!contain_call(keep_inner, nullptr));
+	EXPECT(!spin_held(&spin) && spin_poisoned(&spin));
+}
 TEST(trying_never_waits) { reset(); tries(); }
 
 static void

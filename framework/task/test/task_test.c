@@ -43,6 +43,26 @@ TEST(task_exit_ends_the_task) { finish(start(exit_deep, nullptr), TASK_RETURNED)
 static void trap(struct object *arg) { (void)arg; misuse("on purpose"); }
 TEST(task_that_traps_ends_alone) { finish(start(trap, nullptr), TASK_TRAPPED); }
 
+TEST(task_exit_inside_a_contained_call_traps) { ran = 0; EXPECT(!contain_call(exit_deep, nullptr)); EXPECT_EQ(ran, 7); }
+
+static struct vm_space *space;
+static void
+open_cursor(struct vm_cursor *cursor)
+{
+	EXPECT_EQ(vm_cursor_open(space, UADDR(USER_START), UADDR(USER_START + PAGE_SIZE), cursor), OK);
+}
+static void exit_with_cursor(struct object *arg) { (void)arg; struct vm_cursor cursor = {}; open_cursor(&cursor); task_exit(); }
+static void enable_with_cursor(struct object *arg) { (void)arg; struct vm_cursor cursor = {}; open_cursor(&cursor); preempt_enable(); task_exit(); }
+static void use_cursor(struct object *arg) { (void)arg; struct vm_cursor cursor = {}; open_cursor(&cursor); vm_cursor_close(&cursor); }
+TEST(task_that_ends_with_a_cursor_open_traps_and_it_is_closed)
+{
+	EXPECT_EQ(vm_space_create(&space), OK);
+	finish(start(exit_with_cursor, nullptr), TASK_TRAPPED);
+	finish(start(enable_with_cursor, nullptr), TASK_TRAPPED);
+	run_all(use_cursor, 8);
+	vm_space_put(space);
+}
+
 static struct mutex kept;
 static void return_with_lock(struct object *arg) NO_THREAD_SAFETY("on purpose") { (void)arg; mutex_acquire(&kept); }
 TEST(task_that_returns_with_a_lock_traps_and_poisons_it)

@@ -4,7 +4,6 @@
 #include <boot/boot.h>
 #include <cadre/policy.h>
 #include <cadre/vm_space.h>
-#include <copy.h>
 #include <mm/mm.h>
 #include <test.h>
 #include <x86.h>

@@ -40,7 +40,7 @@ TEST(every_started_cpu_is_one_that_the_tables_name)
 	for (u32 i = 0; i < cpu_count(); i++) {
 		bool named = platform_acpi.ncpus == 0;
 		for (u32 k = 0; k < platform_acpi.ncpus; k++)
-			named |= platform_acpi.cpus[k].apic_id == cpu_table[i]->arch.apic_id;
+			named |= platform_acpi.cpus[k] == cpu_table[i]->arch.apic_id;
 		EXPECT(named);
 	}
 }

@@ -5,7 +5,6 @@
 #include <cadre/task.h>
 #include <cadre/time.h>
 #include <cadre/vm_space.h>
-#include <copy.h>
 #include <cpu/cpu.h>
 #include <mm/mm.h>
 #include <test.h>

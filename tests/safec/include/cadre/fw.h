@@ -76,3 +76,4 @@ void framework_hook(void);
 #define FW_INTERNAL_(x) ((struct object *)(u64)(x))
 #define FW_LOCAL_OBJECT(x) ((struct object *)(&(x)))
 #define FW_LET(name, value) auto name = (value)
+#define FW_TABLE(T) static u32 T##_heap_ids_[1]; PRIVATE static u32 T##_table[1]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Work items: once for each queuing, never twice at once, contained.
-#include <cadre/work.h>
+#include <work.h>
+#include <cadre/cpu.h>
 #include <task/test/child.h>
 
 static u32 runs, inside;   /* [atomic] */
@@ -69,5 +70,31 @@ TEST(work_that_traps_is_not_run_again)
 	EXPECT_EQ(work_flush(item), OK);
 	EXPECT(!work_queue(item));
 	EXPECT_EQ(runs, 1);
+	work_put(item);
+}
+
+static void leave(struct object *arg) { (void)arg; __atomic_fetch_add(&runs, 1, __ATOMIC_SEQ_CST); task_exit(); }
+static void put_too_often(struct object *arg) { (void)arg; __atomic_fetch_add(&runs, 1, __ATOMIC_SEQ_CST); work_put(item); work_put(item); }
+static void run_and_wait(work_fn *fn)
+{
+	prepare(fn);
+	EXPECT(work_queue(item));
+	for (u32 i = 0; i < 1000 && __atomic_load_n(&runs, __ATOMIC_SEQ_CST) == 0; i++)
+		nap(NS_PER_MS);
+	EXPECT_EQ(runs, 1);
+}
+TEST(worker_outlives_its_items)
+{
+	for (u32 i = 0; i < 2 * cpu_count(); i++) {
+		run_and_wait(leave);
+		EXPECT_EQ(work_flush(item), OK);
+		EXPECT(!work_queue(item));
+		work_put(item);
+		/* The worker still looks at the item, whose memory may be another's by then: what TSan rightly says. */
+		if (!__has_feature(thread_sanitizer))
+			run_and_wait(put_too_often);
+	}
+	run_and_wait(body);
+	EXPECT_EQ(work_flush(item), OK);
 	work_put(item);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Typed lists and rings.
-#include <cadre/list.h>
-#include <cadre/ring.h>
+#include <list.h>
+#include <ring.h>
 #include <test.h>
 
 struct job {

@@ -20,7 +20,7 @@
  * - `bool name_pop(ring, &value)`, `bool name_peek(ring, &value)`: the oldest value. => false where it is empty
  */
 #define RING_OF(name, T, capacity)                                                                                     \
-	static_assert((capacity) > 0 && ((capacity) & ((capacity) - 1)) == 0, "a ring's capacity is a power of two"); \
+	static_assert((capacity) > 0 && ((capacity) & ((capacity) - 1)) == 0, "a ring's capacity is a power of two");  \
 	struct name { u32 head; u32 tail; T items[capacity]; }; /* both count up for ever; head is written next */     \
 	[[maybe_unused]] static inline u32 name##_count(const struct name *scoped ring) { return ring->head - ring->tail; } \
 	[[maybe_unused]] static inline bool name##_empty(const struct name *scoped ring) { return ring->head == ring->tail; } \

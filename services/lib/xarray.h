@@ -68,7 +68,7 @@ xarray_covers(u32 shift, u64 index)
 		return POINTER_LOAD(array->root) == nullptr;                                                           \
 	}                                                                                                              \
 	/* The leaf for `index`; null: *shift says how much of the index the missing node stands for. */               \
-	[[maybe_unused]] static inline struct name##_leaf *name##_leaf_at_(const struct name *scoped array, u64 index, u32 *scoped shift) \
+	[[maybe_unused]] static inline struct name##_leaf *name##_leaf_at(const struct name *scoped array, u64 index, u32 *scoped shift) \
 	{                                                                                                              \
 		struct name##_branch *branch = POINTER_LOAD(array->root);                                              \
 		*shift = XARRAY_SHIFT_MAX + XARRAY_BITS;                                                               \
@@ -84,11 +84,11 @@ xarray_covers(u32 shift, u64 index)
 	[[maybe_unused]] static inline T *name##_load(const struct name *scoped array, u64 index)                      \
 	{                                                                                                              \
 		u32 shift = 0;                                                                                         \
-		struct name##_leaf *leaf = name##_leaf_at_(array, index, &shift);                                      \
+		struct name##_leaf *leaf = name##_leaf_at(array, index, &shift);                                       \
 		return leaf != nullptr ? POINTER_LOAD(*ELEM(leaf->items, xarray_slot(index, 0))) : nullptr;            \
 	}                                                                                                              \
 	/* The first item of a leaf at or behind slot `from`; *slot is its place. */                                   \
-	[[maybe_unused]] static inline T *name##_leaf_next_(struct name##_leaf *leaf, u32 from, u32 *scoped slot)      \
+	[[maybe_unused]] static inline T *name##_leaf_next(struct name##_leaf *leaf, u32 from, u32 *scoped slot)       \
 	{                                                                                                              \
 		for (*slot = from; *slot < XARRAY_FANOUT; ++*slot) {                                                   \
 			T *item = POINTER_LOAD(*ELEM(leaf->items, *slot));                                             \
@@ -102,8 +102,8 @@ xarray_covers(u32 shift, u64 index)
 		u64 at = *index;                                                                                       \
 		for (;;) {                                                                                             \
 			u32 shift = 0, slot = 0;                                                                       \
-			struct name##_leaf *leaf = name##_leaf_at_(array, at, &shift);                                 \
-			T *item = leaf != nullptr ? name##_leaf_next_(leaf, xarray_slot(at, 0), &slot) : nullptr;      \
+			struct name##_leaf *leaf = name##_leaf_at(array, at, &shift);                                  \
+			T *item = leaf != nullptr ? name##_leaf_next(leaf, xarray_slot(at, 0), &slot) : nullptr;       \
 			if (item != nullptr) {                                                                         \
 				*index = align_down(at, XARRAY_FANOUT) + slot;                                         \
 				return item;                                                                           \
@@ -115,7 +115,7 @@ xarray_covers(u32 shift, u64 index)
 		}                                                                                                      \
 	}                                                                                                              \
 	/* Raises the root until it covers `index`. */                                                                 \
-	[[maybe_unused]] static inline err_t name##_grow_(struct name *scoped array, u64 index)                        \
+	[[maybe_unused]] static inline err_t name##_grow(struct name *scoped array, u64 index)                         \
 	{                                                                                                              \
 		while (array->root == nullptr || !xarray_covers(array->root->shift, index)) {                          \
 			struct name##_branch *root = name##_branch_alloc();                                            \
@@ -133,9 +133,9 @@ xarray_covers(u32 shift, u64 index)
 		return OK;                                                                                             \
 	}                                                                                                              \
 	/* The leaf for `index`, made with all that leads to it; null when memory is gone. */                          \
-	[[maybe_unused]] static inline struct name##_leaf *name##_leaf_make_(struct name *scoped array, u64 index)     \
+	[[maybe_unused]] static inline struct name##_leaf *name##_leaf_make(struct name *scoped array, u64 index)      \
 	{                                                                                                              \
-		if (name##_grow_(array, index) != OK)                                                                  \
+		if (name##_grow(array, index) != OK)                                                                   \
 			return nullptr;                                                                                \
 		struct name##_branch *branch = array->root;                                                            \
 		for (u32 shift = branch->shift; shift > XARRAY_BITS; shift -= XARRAY_BITS) {                           \
@@ -161,7 +161,7 @@ xarray_covers(u32 shift, u64 index)
 		return leaf;                                                                                           \
 	}                                                                                                              \
 	/* Takes off the nodes on the way to `index` that have become empty, from below. */                            \
-	[[maybe_unused]] static inline void name##_trim_(struct name *scoped array, u64 index)                         \
+	[[maybe_unused]] static inline void name##_trim(struct name *scoped array, u64 index)                          \
 	{                                                                                                              \
 		struct name##_branch *path[XARRAY_LEVELS] = {};                                                        \
 		struct name##_branch *branch = array->root;                                                            \
@@ -195,9 +195,9 @@ xarray_covers(u32 shift, u64 index)
 	[[maybe_unused]] static inline err_t name##_insert(struct name *scoped array, u64 index, T *item)              \
 	{                                                                                                              \
 		assert(item != nullptr);                                                                               \
-		struct name##_leaf *leaf = name##_leaf_make_(array, index);                                            \
+		struct name##_leaf *leaf = name##_leaf_make(array, index);                                             \
 		if (leaf == nullptr) {                                                                                 \
-			name##_trim_(array, index);                                                                    \
+			name##_trim(array, index);                                                                     \
 			return ENOMEM;                                                                                 \
 		}                                                                                                      \
 		if (leaf->items[xarray_slot(index, 0)] != nullptr)                                                     \
@@ -209,12 +209,12 @@ xarray_covers(u32 shift, u64 index)
 	[[maybe_unused]] static inline T *name##_remove(struct name *scoped array, u64 index)                          \
 	{                                                                                                              \
 		u32 shift = 0;                                                                                         \
-		struct name##_leaf *leaf = name##_leaf_at_(array, index, &shift);                                      \
+		struct name##_leaf *leaf = name##_leaf_at(array, index, &shift);                                       \
 		T *item = leaf != nullptr ? leaf->items[xarray_slot(index, 0)] : nullptr;                              \
 		if (item != nullptr) {                                                                                 \
 			POINTER_PUBLISH(*ELEM(leaf->items, xarray_slot(index, 0)), nullptr);                           \
 			leaf->used--;                                                                                  \
-			name##_trim_(array, index);                                                                    \
+			name##_trim(array, index);                                                                     \
 		}                                                                                                      \
 		return item;                                                                                           \
 	}                                                                                                              \

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Typed sparse arrays: every level, growth, removal of empty nodes, iteration.
 #include <cadre/sync.h>
-#include <cadre/xarray.h>
+#include <xarray.h>
 #include <test.h>
 
 struct thing { u64 index; };
