@@ -45,7 +45,7 @@ INCLUDE    := -I$(CURDIR)/framework/include
 FRAMEWORK  := $(COMMON) $(MACHINE) $(INCLUDE) -Iframework -I$(ARCHDIR) -Itests/unit -Itests
 # A service: every option of the language, the stack frame bounded, signed overflow a trap.
 SAFE       := $(COMMON) $(MACHINE) -fsanitize=signed-integer-overflow \
-              -fsanitize-trap=signed-integer-overflow $(FENTRY) -fstack-clash-protection -Wframe-larger-than=2048 \
+              $(FENTRY) -fstack-clash-protection -Wframe-larger-than=2048 \
               -Werror=frame-larger-than -Werror=return-type $(INCLUDE)
 
 # --- sources -------------------------------------------------------------------------------------

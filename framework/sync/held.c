@@ -111,6 +111,14 @@ preempt_check(void)
 }
 
 void
+preempt_restore(u64 flags)
+{
+	this_cpu()->preempt_off--;
+	arch_irq_restore(flags);
+	preempt_check();
+}
+
+void
 preempt_pin(void)
 {
 	IRQ_OFF_SCOPE();
@@ -126,9 +134,7 @@ preempt_unpin(void)
 	struct cpu *cpu = this_cpu();
 	fw_assert(lock_holder(cpu)->pins != 0 && cpu->preempt_off != 0);
 	lock_holder(cpu)->pins--;
-	cpu->preempt_off--;
-	arch_irq_restore(flags);
-	preempt_check();
+	preempt_restore(flags);
 }
 
 void
@@ -146,7 +152,5 @@ preempt_enable(void)
 	struct task *self = lock_holder(cpu);
 	if (cpu->preempt_off <= irq_floor_preempt() + self->nspin + self->rcu_depth + self->pins)
 		misuse("preempt_enable without preempt_disable");
-	cpu->preempt_off--;
-	arch_irq_restore(flags);
-	preempt_check();
+	preempt_restore(flags);
 }

@@ -32,6 +32,9 @@ bool lock_pop(struct task *self, const void *lock, enum lock_kind kind);
 /** Whether the running task, or handler, has taken it. */
 bool lock_held(const void *lock, enum lock_kind kind);
 
+/** Preemption off once less, and interrupts back to `flags`. */
+void preempt_restore(u64 flags);
+
 /** Releases and poisons the locks that the running code took beyond the first `depth`: for containment. Interrupts off. */
 void locks_release_to(u32 depth);
 /* Release by containment: poisoned, and whoever called it is about to be stopped. */

@@ -33,14 +33,11 @@ void
 rcu_read_end(void)
 {
 	u64 flags = arch_irq_save();
-	struct cpu *cpu = this_cpu();
-	struct task *self = lock_holder(cpu);
+	struct task *self = lock_holder(this_cpu());
 	if (self->rcu_depth <= irq_floor_rcu())
 		misuse("rcu_read_end without rcu_read_begin");
 	self->rcu_depth--;
-	cpu->preempt_off--;
-	arch_irq_restore(flags);
-	preempt_check();
+	preempt_restore(flags);
 }
 
 void

@@ -68,15 +68,6 @@ spin_end(struct task *self, struct spin_lock *lock, u32 poison)
 	ticket_release(lock);
 }
 
-/** Preemption as it was before, with interrupts in state `flags`. */
-static void
-preempt_restore(u64 flags)
-{
-	this_cpu()->preempt_off--;
-	arch_irq_restore(flags);
-	preempt_check();
-}
-
 void
 spin_acquire(struct spin_lock *lock) NO_THREAD_SAFETY("implements the lock")
 {

@@ -47,20 +47,6 @@ sched_policy_faults(void)
 	return __atomic_load_n(&faults, __ATOMIC_RELAXED);
 }
 
-static void
-requeue(struct task *task)
-{
-	IRQ_OFF_SCOPE();
-	sched_ready(task, SCHED_WAKE);
-}
-
-void
-sched_policy_set(const struct sched_policy *policy)
-{
-	__atomic_store_n(&sched_policy_active, policy, __ATOMIC_SEQ_CST);
-	registry_each_ready(requeue);
-}
-
 err_t
 hook_task_init(struct task *task)
 {

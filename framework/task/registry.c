@@ -10,8 +10,7 @@ enum : u32 { TASK_ID_MAX = 1u << 30 };
 static struct raw_lock registry_lock;
 LIST_OF(task_list, struct task, all_link);
 static struct task_list all GUARDED_BY(&registry_lock);
-static u32 last_id GUARDED_BY(&registry_lock);
-static bool ids_wrapped GUARDED_BY(&registry_lock);
+static u64 ids_given GUARDED_BY(&registry_lock);
 
 static bool
 id_taken(u32 id) MUST_HOLD(&registry_lock)
@@ -25,11 +24,11 @@ id_taken(u32 id) MUST_HOLD(&registry_lock)
 static u32
 id_next(void) MUST_HOLD(&registry_lock)
 {
-	do {
-		ids_wrapped |= last_id == TASK_ID_MAX;
-		last_id = last_id == TASK_ID_MAX ? 1 : last_id + 1;
-	} while (ids_wrapped && id_taken(last_id));
-	return last_id;
+	u32 id;
+	do
+		id = (u32)(ids_given++ % TASK_ID_MAX) + 1;
+	while (ids_given > TASK_ID_MAX && id_taken(id));
+	return id;
 }
 
 void
@@ -59,15 +58,4 @@ registry_ready(void)
 		task_list_push_back(&all, task);
 	}
 	return task;
-}
-
-/** READY tasks in batches, the lock released while fn is called. Each is marked by its place: behind all that were there at the start. */
-void
-registry_each_ready(void (*fn)(struct task *))
-{
-	u64 flags = raw_acquire(&registry_lock);
-	struct task *end = task_list_last(&all), *task = nullptr;
-	raw_release(&registry_lock, flags);
-	while (task != end && (task = registry_ready()) != nullptr)
-		fn(task);
 }

@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
 /**
- * Tasks: their life from creation to the reaper, and what services may ask of them.
+ * Tasks: their life from creation to reaping, and what services may ask of them.
  *
- * References of the framework to a task: one from its start to the reaper, one for the time of each call. Its stack is freed by the reaper,
- * or, where it was never started, by its release.
+ * References of the framework to a task: one from its start to its reaping, one for the time of each call. Its stack is freed at its reaping (in
+ * RCU's task, once it is on no stack), or, where it was never started, by its release.
  */
 #include <arch/string.h>
 #include <irq/interrupt.h>
 #include <sync/lock.h>
 #include <sync/rcu.h>
 #include <user/user_impl.h>
-
-static struct raw_lock reaper_lock;
-static struct task *reaper_list GUARDED_BY(&reaper_lock);
-static u32 reaper_pending;              /* [atomic] */
-static struct wait_queue reaper_wait;
 
 static void
 task_timeout(struct timer_event *event)
@@ -132,7 +127,7 @@ task_start(struct task *task)
 		handle_leave(&task_handle_type, task);
 		return EINVAL;
 	}
-	/* The call's reference is the running task's from now on; the reaper drops it. */
+	/* The call's reference is the running task's from now on; task_reaped drops it. */
 	preempt_check();
 	return OK;
 }
@@ -153,59 +148,28 @@ task_exit(void)
 	task_die(self, TASK_RETURNED);
 }
 
-/** From the scheduler's loop, interrupts off: the task is on no stack any more. */
+/** In RCU's task: what the start took. */
+static void
+task_reaped(struct rcu_head *head)
+{
+	/* SAFETY: made from the `reap` member of a task by task_reap, which is the only user of this function. */
+	struct task *task = (struct task *)((u8 *)head - __builtin_offsetof(struct task, reap));
+	task_strip(task);
+	heap_drop(&task_handle_type, task);
+}
+
 void
 task_reap(struct task *task)
 {
-	u64 flags = raw_acquire(&reaper_lock);
-	task->queue_next = reaper_list;
-	reaper_list = task;
-	__atomic_store_n(&reaper_pending, 1, __ATOMIC_SEQ_CST);
-	raw_release(&reaper_lock, flags);
-	wake_one(&reaper_wait);
-}
-
-static void
-reaper_run(void)
-{
-	u64 flags = raw_acquire(&reaper_lock);
-	struct task *list = reaper_list;
-	reaper_list = nullptr;
-	__atomic_store_n(&reaper_pending, 0, __ATOMIC_SEQ_CST);
-	raw_release(&reaper_lock, flags);
-	while (list != nullptr) {
-		struct task *task = list;
-		list = task->queue_next;
-		task_strip(task);
-		heap_drop(&task_handle_type, task);
-	}
-}
-
-static void
-system_spawn(task_fn *fn, struct cbytes name)
-{
-	struct task *task;
-	if (task_create(fn, nullptr, name, &task) != OK || task_start(task) != OK)
-		panic("no memory for the framework's own tasks");
-	task_put(task);
-}
-
-static void
-reaper_task(struct object *unused)
-{
-	(void)unused;
-	for (;;) {
-		(void)WAIT_UNTIL(&reaper_wait, __atomic_load_n(&reaper_pending, __ATOMIC_SEQ_CST) != 0, WAIT_PLAIN, TIME_NEVER);
-		reaper_run();
-	}
+	rcu_defer(&task->reap, task_reaped);
 }
 
 /* --- boot --- */
 
-/** The running code becomes its CPU's idle task. */
-static void
-idle_init(struct cpu *cpu)
+void
+task_init(void)
 {
+	struct cpu *cpu = this_cpu();
 	struct task *idle = task_alloc(TEXT("idle"));
 	if (idle == nullptr)
 		panic("no memory for the idle task of CPU {}", cpu->id);
@@ -218,23 +182,19 @@ idle_init(struct cpu *cpu)
 }
 
 void
-task_init(void)
-{
-	idle_init(this_cpu());
-}
-
-void
 task_system_start(void)
 {
-	system_spawn(reaper_task, TEXT("reaper"));
-	system_spawn(rcu_task, TEXT("rcu"));
+	struct task *task;
+	if (task_create(rcu_task, nullptr, TEXT("rcu"), &task) != OK || task_start(task) != OK)
+		panic("no memory for the framework's own task");
+	task_put(task);
 }
 
 void
 task_run_idle(void)
 {
 	if (this_cpu()->idle == nullptr)
-		idle_init(this_cpu());
+		task_init();
 	sched_loop();
 }
 
@@ -243,15 +203,14 @@ task_run_idle(void)
 void
 task_check_may_sleep(void)
 {
-	u64 flags = arch_irq_save();
+	bool irqs_off = !arch_irq_enabled();
+	IRQ_OFF_SCOPE();
 	const struct cpu *cpu = this_cpu();
-	bool interrupt = cpu->irq_depth != 0, none = cpu->current == nullptr || cpu->current == cpu->idle, atomic = cpu->preempt_off != 0;
-	arch_irq_restore(flags);
-	if (interrupt)
+	if (cpu->irq_depth != 0)
 		misuse("sleeping in an interrupt handler");
-	if (none)
+	if (cpu->current == nullptr || cpu->current == cpu->idle)
 		misuse("sleeping outside of a task");
-	if (atomic || !arch_irq_enabled())
+	if (cpu->preempt_off != 0 || irqs_off)
 		misuse("sleeping with preemption off: a spin lock, a read section, a cursor");
 }
 

@@ -25,6 +25,7 @@
 #include <debug/debug.h>
 #include <mm/mm.h>
 #include <sync/raw_lock.h>
+#include <sync/rcu.h>
 #include <time/event.h>
 
 /** Locks that a task may hold, and how many more an interrupt handler that interrupts it. */
@@ -73,7 +74,7 @@ struct task {
 	u64 user_ns, kernel_ns, stamp_ns; /* [self], read by others as atomics */
 	u64 reported_ns;                  /* [self] of these, told to the policy */
 	char name[32];                    /* [const] */
-	struct task *queue_next;          /* dead tasks that wait for the reaper: its lock */
+	struct rcu_head reap;             /* of a dead task */
 	LIST_LINK(struct task) all_link;  /* list of all tasks: its lock (registry.c) */
 	const void *park_key;             /* [self] */
 	LIST_LINK(struct task) park_link; /* these four: the lock of the key's bucket (sync/park.c) */
@@ -86,9 +87,9 @@ struct task {
 
 extern const struct heap_type task_handle_type;
 
-/** Boot CPU: makes the running code its idle task. Once objects can be allocated. */
+/** Makes the running code its CPU's idle task. Once objects can be allocated. */
 void task_init(void);
-/** Starts the framework's own tasks: the reaper and RCU's. */
+/** Starts the framework's own task: RCU's, which also frees what dead tasks leave. */
 void task_system_start(void);
 /** What each CPU does from now on: runs tasks. Called on its boot stack with interrupts off. */
 [[noreturn]] void task_run_idle(void);
@@ -138,8 +139,6 @@ void registry_add(struct task *task);       /* gives it its id */
 void registry_remove(struct task *task);
 /** A READY task on no CPU, the longest unpicked first; null: none. */
 struct task *registry_ready(void);
-/** Calls fn for each READY task on no CPU. */
-void registry_each_ready(void (*fn)(struct task *));
 
 /* hooks.c: the policy, contained and checked */
 extern const struct sched_policy *sched_policy_active;   /* [atomic] */
@@ -152,8 +151,6 @@ struct task *hook_pick(u32 cpu, u64 *retry_ns);
 bool hook_tick(struct task *task, u32 cpu, u64 ran_ns);
 u64 hook_next_tick(struct task *task, u32 cpu, u64 now_ns);
 u64 sched_policy_faults(void);              /* answers refused */
-/** Puts another policy in charge and hands it every READY task: for tests. Its entities must be those of the tasks. */
-void sched_policy_set(const struct sched_policy *policy);
 
 /** Traps, inside the frame, where what was called left a lock, a read section or preemption off behind. */
 void contain_expect_balance(const struct contain_frame *frame);

@@ -10,7 +10,7 @@
  */
 #include <cadre/atomic.h>
 #include <cadre/policy.h>
-#include <rbtree.h>
+#include <cadre/rbtree.h>
 
 enum : u64 {
 	SLICE = 3 * NS_PER_MS,

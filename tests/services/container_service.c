@@ -5,8 +5,8 @@
  */
 #include "container_service.h"
 #include <cadre/sync.h>
-#include <list.h>
-#include <rbtree.h>
+#include <cadre/list.h>
+#include <cadre/rbtree.h>
 #include <ring.h>
 #include <xarray.h>
 

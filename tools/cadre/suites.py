@@ -101,6 +101,11 @@ def suite_explore(tally):
     run(tally, "explore", [sys.executable, "tests/explore/run.py"], 900)
 
 
+def suite_fuzz(tally):
+    """Hostile firmware tables and boot information, by libFuzzer, for a bounded time."""
+    run(tally, "fuzz", [sys.executable, "tests/fuzz/run.py", "--seconds", "15"], 300)
+
+
 def host_suite(kind, cpus):
     def suite(tally):
         target = f"hosted-{kind}"
@@ -154,6 +159,7 @@ SUITES = {
     "build": (suite_build, True),
     "safec": (suite_safec, True),
     "explore": (suite_explore, False),
+    "fuzz": (suite_fuzz, False),
     "host-asan": (host_suite("asan", (1, 4)), True),
     "host-tsan": (host_suite("tsan", (2, 4)), False),
     "qemu": (qemu_suite([("1 CPU", dict(smp=1)), ("2 CPUs", dict(smp=2)), ("4 CPUs", dict(smp=4))]), True),

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MPL-2.0
 # Builds the Safe C checker. Included by the top Makefile; `make safec`.
 SAFEC_LLVM  ?= /usr/lib/llvm-22
 SAFEC_CC    ?= $(SAFEC_LLVM)/bin/clang

@@ -31,6 +31,19 @@ evil_set(void)
 	__atomic_store_n(&sched_policy_active, &evil, __ATOMIC_SEQ_CST);
 }
 
+/** Puts another policy in charge and hands it every READY task. Its entities must be those of the tasks. */
+static void
+sched_policy_set(const struct sched_policy *policy)
+{
+	__atomic_store_n(&sched_policy_active, policy, __ATOMIC_SEQ_CST);
+	for (u32 i = 0; i < 100; i++) {
+		struct task *task = registry_ready();
+		IRQ_OFF_SCOPE();
+		if (task != nullptr)
+			sched_ready(task, SCHED_WAKE);
+	}
+}
+
 static void
 evil_end(void)
 {

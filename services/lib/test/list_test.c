@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // Typed lists and rings.
-#include <list.h>
+#include <cadre/list.h>
 #include <ring.h>
 #include <test.h>
 

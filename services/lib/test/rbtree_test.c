@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // Typed red-black trees, against an array that says what should be in.
-#include <rbtree.h>
+#include <cadre/rbtree.h>
 #include <test.h>
 
 struct node {
