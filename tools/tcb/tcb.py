@@ -26,7 +26,7 @@ def code_lines(path):
 
 
 def sources(folder):
-    return sorted(p for p in folder.rglob("*") if p.suffix in (".c", ".h", ".S", ".lds") and "test" not in p.parts)
+    return sorted(p for p in folder.rglob("*") if p.suffix in (".c", ".h", ".S") and "test" not in p.parts)
 
 
 def table(folder):

@@ -81,7 +81,7 @@ TEST(a_devices_interrupts_come_to_the_chosen_cpu_until_masked)
 		rtc_get(0x0c);
 		rtc_set(0x0b, rtc_get(0x0b) | 0x40);
 		arch_irq_restore(flags);
-		EXPECT_EQ(interrupts_within(10 * NS_PER_SEC), 5);
+		EXPECT(interrupts_within(10 * NS_PER_SEC) >= 5);
 		EXPECT_EQ(rtc_cpus, 1u << cpu);
 		irq_line_mask(line);
 		interrupts_within(2 * NS_PER_MS);   /* the last ones on their way */
