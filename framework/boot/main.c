@@ -39,7 +39,6 @@ framework_main(struct boot_info *info)
 	frame_init();
 	kspace_init();
 	heap_init();
-	vm_space_init();
 	task_init();
 	secondaries_start();
 	task_system_start();

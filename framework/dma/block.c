@@ -84,11 +84,12 @@ dma_buffer_create(const struct heap_type *type, size_t len, u64 limit, struct dm
 	u32 order = len <= PAGE_SIZE ? 0 : 64 - (u32)__builtin_clzl((len - 1) / PAGE_SIZE);
 	struct dma_block *block = dma_pool_take(order, limit) ?: dma_block_make(order, limit);
 	if (block == nullptr) {
-		heap_put(type, (struct object *)buffer);
+		heap_discard(type, buffer);
 		return ENOMEM;
 	}
 	buffer->len = len;
 	__atomic_store_n(&buffer->block, block, __ATOMIC_RELEASE);
+	heap_publish(type, buffer);
 	*out = buffer;
 	return OK;
 }

@@ -62,11 +62,13 @@ io_range_create(const struct heap_type *type, const struct io_range *wanted, str
 		range->mapped = kspace_map(range->va, align_down(range->start, PAGE_SIZE), range->npages, flags);
 		err = range->mapped ? OK : ENOMEM;
 	}
-	if (err == OK)
-		*out = range;
-	else
-		heap_put(type, (struct object *)range);   /* whatever was done of it goes with the handle */
-	return err;
+	if (err != OK) {
+		heap_discard(type, range);   /* whatever was done of it goes with the handle */
+		return err;
+	}
+	heap_publish(type, range);
+	*out = range;
+	return OK;
 }
 
 void

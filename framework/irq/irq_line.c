@@ -81,11 +81,12 @@ irq_line_acquire(u32 gsi, enum irq_trigger trigger, irq_fn *fn, struct object *a
 		result = EINVAL;
 	}
 	if (result != OK) {
-		heap_put(&irq_line_handle_type, (struct object *)line);
+		heap_discard(&irq_line_handle_type, line);
 		return result;
 	}
+	heap_publish(&irq_line_handle_type, line);
 	*out = line;
-	arch_irq_unmask(gsi);
+	irq_line_unmask(line);
 	return OK;
 }
 
@@ -106,9 +107,9 @@ irq_line_release(struct irq_line *line)
 	heap_put(&irq_line_handle_type, (struct object *)line);
 }
 
-/** Masks or unmasks, unless the line is released or dead: its input may be another's by then. */
-static void
-line_set_mask(struct irq_line *line, bool masked)
+/** Unless the line is released or dead: its input may be another's by then. */
+void
+irq_line_set_mask(struct irq_line *line, bool masked)
 {
 	HANDLE_SCOPE(irq_line, line);
 	RAW_SCOPE(&irq_lock);
@@ -118,18 +119,6 @@ line_set_mask(struct irq_line *line, bool masked)
 		else if (__atomic_load_n(&line->dead, __ATOMIC_SEQ_CST) == 0)
 			arch_irq_unmask(line->gsi);
 	}
-}
-
-void
-irq_line_mask(struct irq_line *line)
-{
-	line_set_mask(line, true);
-}
-
-void
-irq_line_unmask(struct irq_line *line)
-{
-	line_set_mask(line, false);
 }
 
 u64

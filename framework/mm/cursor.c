@@ -29,7 +29,7 @@ struct vm_cursor_state {
 	u64 leaf_va;
 	u64 flush_start, flush_end;    /* [self] what CPUs have to forget; empty where start ≥ end */
 	u64 mapped, unmapped;          /* [self] frames since the last time they were counted */
-	u32 cpu, nbatch;               /* [self] */
+	u32 nbatch;                    /* [self] */
 	u64 batch[CURSOR_BATCH];       /* [self] frames and tables to let go of after the flush */
 };
 CPU_LOCAL_DEFINE(vm_cursor_state, cursor_state);
@@ -59,12 +59,6 @@ range_acquire(struct vm_space *space, u32 cpu, u64 start, u64 end)
 		else
 			arch_pause();
 	}
-}
-
-static void
-range_release(struct vm_space *space, u32 cpu)
-{
-	__atomic_store_n(&space->ranges[cpu].turn, 0, __ATOMIC_RELEASE);
 }
 
 /* --- the batch --- */
@@ -223,7 +217,7 @@ cursor_end(struct task *task, struct vm_cursor_state *c)
 	struct vm_space *space = c->space;
 	cursor_flush(c);
 	__atomic_fetch_add(&space->frames, c->mapped - c->unmapped, __ATOMIC_RELAXED);
-	range_release(space, c->cpu);
+	__atomic_store_n(&space->ranges[this_cpu()->id].turn, 0, __ATOMIC_RELEASE);
 	task->cursor = nullptr;
 	c->ticket = 0;
 	heap_drop(&vm_space_handle_type, space);
@@ -248,7 +242,7 @@ vm_cursor_open(struct vm_space *space, uaddr_t start, uaddr_t end, struct vm_cur
 	u64 count = c->count + 1;
 	*c = (struct vm_cursor_state){
 		.ticket = count * CPU_MAX + cpu, .count = count, .space = space, .start = start.raw, .end = end.raw, .va = start.raw,
-		.flush_start = ~(u64)0, .cpu = cpu,
+		.flush_start = ~(u64)0,
 	};
 	task->cursor = c;
 	range_acquire(space, cpu, start.raw, end.raw);
@@ -282,10 +276,8 @@ vm_cursor_is_open(void)
 void
 vm_cursor_abandon(void)
 {
-	struct task *task = this_cpu()->current;
-	if (task == nullptr || task->cursor == nullptr)
-		return;
-	cursor_end(task, task->cursor);
+	if (vm_cursor_is_open())
+		cursor_end(this_cpu()->current, this_cpu()->current->cursor);
 }
 
 /** The state behind a ticket; traps where that is not the running task's open cursor, or npages reach beyond its end. */

@@ -33,12 +33,10 @@ CPU_LOCAL_DEFINE(frame_counts, frame_counts);
 static void
 frames_count(enum frame_use from, enum frame_use to, u64 n)
 {
-	u64 flags = arch_irq_save();
+	/* Should the task move to another CPU in between, the sum is right all the same. */
 	typeof(frame_counts_cpu_local_) *counts = cpu_local_here_(&frame_counts_cpu_local_);
-	/* Stored whole, since memory_stat reads them from other CPUs. */
-	__atomic_store_n(&counts->by_use[from], counts->by_use[from] - (i64)n, __ATOMIC_RELAXED);
-	__atomic_store_n(&counts->by_use[to], counts->by_use[to] + (i64)n, __ATOMIC_RELAXED);
-	arch_irq_restore(flags);
+	__atomic_fetch_sub(&counts->by_use[from], (i64)n, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&counts->by_use[to], (i64)n, __ATOMIC_RELAXED);
 }
 
 /* --- the policy --- */
@@ -84,30 +82,14 @@ fallback_alloc(u64 n, u64 align, u64 limit)
 static void fallback_take(u64 pfn, u64 n) { (void)pfn, (void)n; }
 static const struct frame_policy frame_policy_fallback = { .add = fallback_take, .alloc = fallback_alloc, .free = fallback_take };
 
-enum frame_call : u32 { FRAMES_ADD, FRAMES_ALLOC, FRAMES_FREE };
+/** A call of the policy. Frames to add or free are FRAME_FREE already. */
+#define FRAME_POLICY(...) POLICY_CALL(frame_policy_active, frame_policy_fallback, policy_fault_counts.frame, __VA_ARGS__)
 
-/** Calls the policy with interrupts off; one that traps is replaced. Frames to add or free are FRAME_FREE already. => FRAMES_ALLOC's answer. */
 static u64
-policy_call(enum frame_call call, u64 pfn, u64 n, u64 align, u64 limit)
+frames_ask(u64 n, u64 align, u64 limit)
 {
-	struct contain_frame contain;
-	u64 flags = arch_irq_save(), answer = FRAME_NONE;
-	fw_assert(this_cpu()->raw_depth == 0);
-	if (contain_begin(&contain) == 0) {
-		const struct frame_policy *policy = __atomic_load_n(&frame_policy_active, __ATOMIC_ACQUIRE);
-		if (call == FRAMES_ALLOC)
-			answer = policy->alloc(n, align, limit);
-		else
-			(call == FRAMES_ADD ? policy->add : policy->free)(pfn, n);
-		contain_expect_balance(&contain);
-		contain_end(&contain);
-	} else {
-		__atomic_store_n(&frame_policy_active, &frame_policy_fallback, __ATOMIC_RELEASE);
-		policy_fault(&policy_fault_counts.frame, TEXT("the frame policy trapped and is replaced"));
-		answer = call == FRAMES_ALLOC ? fallback_alloc(n, align, limit) : FRAME_NONE;
-	}
-	arch_irq_restore(flags);
-	return answer;
+	u64 pfn;
+	return FRAME_POLICY(pfn = policy->alloc(n, align, limit)) ? pfn : fallback_alloc(n, align, limit);
 }
 
 /** Claims what the policy has answered. => false: the answer is wrong, and nothing has changed. */
@@ -151,16 +133,13 @@ frames_take(u64 n, u64 align, u64 limit)
 		return frame_early.next++;
 	}
 	fw_assert(n > 0 && align > 0 && (align & (align - 1)) == 0);
-	u64 pfn = policy_call(FRAMES_ALLOC, 0, n, align, limit);
+	u64 pfn = frames_ask(n, align, limit);
 	if (pfn == FRAME_NONE && memory_reclaim())
-		pfn = policy_call(FRAMES_ALLOC, 0, n, align, limit);
-	if (pfn == FRAME_NONE)
-		return FRAME_NONE;
-	if (!frames_claim(pfn, n, align, limit)) {
-		policy_fault(&policy_fault_counts.frame, TEXT("frames that are not free, or not as asked for"));
-		return FRAME_NONE;
-	}
-	return pfn;
+		pfn = frames_ask(n, align, limit);
+	if (pfn == FRAME_NONE || frames_claim(pfn, n, align, limit))
+		return pfn;
+	policy_fault(&policy_fault_counts.frame, TEXT("frames that are not free, or not as asked for"));
+	return FRAME_NONE;
 }
 
 /** From claimed to `use`, with framework references if it is untyped. */
@@ -182,6 +161,7 @@ kernel_frames_alloc(u64 n, u64 align, u64 limit, enum frame_use use)
 	u64 pfn = frames_take(n, align, limit);
 	if (pfn == FRAME_NONE)
 		return FRAME_NONE;
+	/* SAFETY: the frames are claimed by us alone, or the boot's: frames_take. */
 	for (u64 i = 0; i < n; i++)
 		page_zero(frame_virt(pfn + i));
 	if (frame_early.next == 0)   /* else there is no metadata yet: frame_init sees to it */
@@ -197,7 +177,7 @@ kernel_frames_free(u64 pfn, u64 n, enum frame_use use)
 		fw_assert(mine);
 	}
 	frames_count(use, FRAME_FREE, n);
-	policy_call(FRAMES_FREE, pfn, n, 0, 0);
+	(void)FRAME_POLICY(policy->free(pfn, n));
 }
 
 enum frame_use
@@ -250,7 +230,14 @@ frames_add(u64 pfn, u64 end, bool at_boot)
 	}
 	__atomic_fetch_add(&frames_total, end - pfn, __ATOMIC_RELAXED);
 	frames_count(FRAME_RESERVED, FRAME_FREE, end - pfn);
-	policy_call(at_boot ? FRAMES_ADD : FRAMES_FREE, pfn, end - pfn, 0, 0);
+	(void)FRAME_POLICY((at_boot ? policy->add : policy->free)(pfn, end - pfn));
+}
+
+/** The ranges of RAM, then the reserved ones. */
+static struct boot_range
+boot_range_at(u32 i)
+{
+	return i < boot_info.nram ? boot_info.ram[i] : boot_info.reserved[i - boot_info.nram];
 }
 
 /** Frame numbers of a range that lie wholly in it. */
@@ -271,12 +258,9 @@ frame_init(void)
 		if (frames.end > frames.start && frames.end - frames.start > early.end - early.start)
 			early = frames;
 	}
-	frame_early.next = early.start;
-	frame_early.end = early.end;
-	for (u32 i = 0; i < boot_info.nram; i++)
-		metadata_map(boot_info.ram[i]);
-	for (u32 i = 0; i < boot_info.nreserved; i++)
-		metadata_map(boot_info.reserved[i]);
+	frame_early = (typeof(frame_early)){ early.start, early.end };
+	for (u32 i = 0; i < boot_info.nram + boot_info.nreserved; i++)
+		metadata_map(boot_range_at(i));
 	if (boot_info.ram_end > FRAMES_MAX * PAGE_SIZE)
 		log_warn("memory above {} GiB is not used", FRAMES_MAX >> 18);
 
@@ -300,19 +284,15 @@ frames_unreserve(u64 start, u64 end)
 	frames_add(align_up(start, PAGE_SIZE) / PAGE_SIZE, end / PAGE_SIZE, false);
 }
 
-static bool
-ranges_overlap(const struct boot_range *ranges, u32 n, u64 start, u64 end)
-{
-	for (u32 i = 0; i < n; i++)
-		if (start < ranges[i].end && ranges[i].start < end)
-			return true;
-	return false;
-}
-
 bool
 ram_overlaps(u64 start, u64 end)
 {
-	return ranges_overlap(boot_info.ram, boot_info.nram, start, end) || ranges_overlap(boot_info.reserved, boot_info.nreserved, start, end);
+	for (u32 i = 0; i < boot_info.nram + boot_info.nreserved; i++) {
+		struct boot_range range = boot_range_at(i);
+		if (start < range.end && range.start < end)
+			return true;
+	}
+	return false;
 }
 
 struct memory_stat
@@ -327,10 +307,8 @@ memory_stat(void)
 			by_use[use] += __atomic_load_n(&counts->by_use[use], __ATOMIC_RELAXED);
 	}
 	return (struct memory_stat){
-		.total = __atomic_load_n(&frames_total, __ATOMIC_RELAXED),
-		.free = (u64)MAX(by_use[FRAME_FREE], 0l),
-		.framework = (u64)(by_use[FRAME_KERNEL] + by_use[FRAME_DMA]),
-		.heap = (u64)by_use[FRAME_HEAP],
+		.total = __atomic_load_n(&frames_total, __ATOMIC_RELAXED), .free = (u64)MAX(by_use[FRAME_FREE], 0l),
+		.framework = (u64)(by_use[FRAME_KERNEL] + by_use[FRAME_DMA]), .heap = (u64)by_use[FRAME_HEAP],
 		.page_tables = (u64)by_use[FRAME_TABLE],
 	};
 }
@@ -355,13 +333,13 @@ static void
 frame_freed(struct frame *frame)
 {
 	frames_count(FRAME_UNTYPED, FRAME_FREE, 1);
-	policy_call(FRAMES_FREE, frame_pfn(frame), 1, 0, 0);
+	(void)FRAME_POLICY(policy->free(frame_pfn(frame), 1));
 }
 
 void
 frame_unpin(struct frame *frame)
 {
-	enum ref_put put = ref_put(&frame->word, FRAME_UNTYPED, REF_FRAMEWORK, FRAME_FREE);
+	enum ref_put put = ref_put(&frame->word, FRAME_UNTYPED, REF_FRAMEWORK, ref_word(FRAME_FREE, 0, 0));
 	fw_assert(put != REF_NONE);
 	if (put == REF_LAST)
 		frame_freed(frame);
@@ -398,13 +376,9 @@ frame_alloc_filled(struct cbytes contents)
 	if (pfn == FRAME_NONE)
 		return nullptr;
 	u8 *page = frame_virt(pfn);
-	if (contents.len == 0) {
-		page_zero(page);
-	} else {
-		/* SAFETY: 1. the page is claimed by us alone. 2. contents.len was checked above. 3. Where `contents` faults, the frame stays claimed: a leak. */
-		memcpy(page, contents.ptr, contents.len);
-		memset(page + contents.len, 0, PAGE_SIZE - contents.len);
-	}
+	/* SAFETY: 1. the page is claimed by us alone. 2. contents.len was checked above. 3. Where `contents` faults, the frame stays claimed: a leak. */
+	memcpy(page, contents.ptr, contents.len);
+	memset(page + contents.len, 0, PAGE_SIZE - contents.len);
 	frames_publish(pfn, 1, FRAME_UNTYPED, ref_word(FRAME_UNTYPED, 1, 0));
 	return frame_at(pfn);
 }
@@ -421,7 +395,7 @@ void
 frame_put(struct frame *frame)
 {
 	frame_check(frame);
-	enum ref_put put = ref_put(&frame->word, FRAME_UNTYPED, REF_SERVICE, FRAME_FREE);
+	enum ref_put put = ref_put(&frame->word, FRAME_UNTYPED, REF_SERVICE, ref_word(FRAME_FREE, 0, 0));
 	if (put == REF_NONE)
 		misuse("frame_put: no service has a reference");
 	if (put == REF_LAST)
@@ -450,8 +424,7 @@ frame_number(struct frame *frame)
 	return PFN(frame_pfn(frame));
 }
 
-/** The page behind an access of len bytes at off, pinned; traps where either is wrong. */
-static u8 *
+u8 *
 frame_access(struct frame *frame, size_t off, size_t len)
 {
 	frame_check(frame);

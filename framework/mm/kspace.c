@@ -15,6 +15,12 @@ enum : u64 {
 	ENTRY_BUSY = VM_MARK_MAX,   /* as a mark: its CPU is about to map a page here */
 };
 
+/** The regions whose mappings are made here. */
+static const struct { u64 start, end; } regions[] = {
+	{ HEAP_BASE, HEAP_BASE + ((u64)HEAP_WINDOWS << HEAP_WINDOW_SHIFT) },
+	{ STACK_BASE, STACK_END }, { META_BASE, META_BASE + META_SIZE }, { IO_BASE, IO_END },
+};
+
 u64 *
 table_create(u64 *entry, u64 old)
 {
@@ -47,27 +53,14 @@ kspace_entry(u64 va, bool create)
 	return &table[table_index(va, 0)];
 }
 
-/** Whether [va, va + npages) lies in one of the regions whose mappings are made here. */
+/** Whether [va, va + npages) lies in one of the regions. */
 static bool
 kspace_owns(u64 va, u64 npages)
 {
-	static const struct { u64 start, end; } regions[] = {
-		{ HEAP_BASE, HEAP_BASE + ((u64)HEAP_WINDOWS << HEAP_WINDOW_SHIFT) },
-		{ STACK_BASE, STACK_END }, { META_BASE, META_BASE + META_SIZE }, { IO_BASE, IO_END },
-	};
 	for (u32 i = 0; i < COUNTOF(regions); i++)
 		if (va >= regions[i].start && !range_exceeds(va - regions[i].start, npages << PAGE_SHIFT, regions[i].end - regions[i].start))
 			return va % PAGE_SIZE == 0 && npages <= (u64)1 << 48;
 	return false;
-}
-
-static bool
-kspace_tables(u64 va, u64 npages)
-{
-	for (u64 at = va; at < va + (npages << PAGE_SHIFT); at = align_down(at, table_span(1)) + table_span(1))
-		if (kspace_entry(at, true) == nullptr)
-			return false;
-	return true;
 }
 
 bool
@@ -75,8 +68,9 @@ kspace_map(u64 va, u64 pa, u64 npages, u32 kmap_flags)
 {
 	fw_assert(kspace_owns(va, npages) && pa % PAGE_SIZE == 0);
 	fw_assert((kmap_flags & (KMAP_WRITE | KMAP_EXEC)) != (KMAP_WRITE | KMAP_EXEC));
-	if (!kspace_tables(va, npages))
-		return false;
+	for (u64 at = va; at < va + (npages << PAGE_SHIFT); at = align_down(at, table_span(1)) + table_span(1))
+		if (kspace_entry(at, true) == nullptr)
+			return false;
 	for (u64 i = 0; i < npages; i++) {
 		u64 at = va + (i << PAGE_SHIFT), to = pa + (i << PAGE_SHIFT);
 		bool was_free = ref_move(kspace_entry(at, false), 0, arch_pte_kernel(to, kmap_flags));
@@ -193,10 +187,7 @@ kspace_translate(u64 va)
 void
 kspace_init(void)
 {
-	static const struct { u64 start, end; } regions[] = {
-		{ HEAP_BASE, HEAP_BASE + ((u64)HEAP_WINDOWS << HEAP_WINDOW_SHIFT) }, { STACK_BASE, STACK_END }, { IO_BASE, IO_END },
-	};
-	/* User roots copy the kernel's root entries, so all that will ever be wanted are made now. The metadata's is. */
+	/* User roots copy the kernel's root entries, so all that will ever be wanted are made now. */
 	u64 *root = phys_to_virt(arch_kernel_root());
 	for (u32 i = 0; i < COUNTOF(regions); i++) {
 		u64 end = MIN(regions[i].end, regions[i].start + KSPACE_REGION_MAX);

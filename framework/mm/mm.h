@@ -60,6 +60,12 @@ enum heap_flags : u32 {
 	HEAP_FRAMEWORK = 1,        /* pages never go back */
 	HEAP_RELEASE_IN_TASK = 2,  /* release is run with interrupts on: later, by a worker, where the last reference goes with them off */
 };
+/**
+ * heap_alloc gives a handle to its creator alone: nobody can get, put or enter it before heap_publish, the creation's last act, makes it
+ * live with one reference of a service. heap_discard runs release and gives it back instead.
+ */
+void heap_publish(const struct heap_type *type, void *object);
+void heap_discard(const struct heap_type *type, void *object);
 void heap_hold(const struct heap_type *type, void *object);       /* a framework reference more; the object must be live by the caller's knowledge */
 bool heap_hold_live(const struct heap_type *type, void *object);  /* the same where live, else false */
 void heap_drop(const struct heap_type *type, void *object);       /* a framework reference less; the last of both kinds runs release */
@@ -92,7 +98,6 @@ extern const struct frame_policy *frame_policy_active;   /* [atomic] */
 extern const struct slab_policy *slab_policy_active;     /* [atomic] */
 
 /* --- spaces --- */
-void vm_space_init(void);
 /** The space to run user code in on this CPU: loads `space` unless it is. Interrupts off. Null: leaves what is. */
 void vm_space_switch(struct vm_space *space);
 /** Closes the running task's open cursor, if it has one (task->cursor): for containment and the end of a task. May be called with interrupts off. */

@@ -36,30 +36,19 @@ frame_at(u64 pfn)
 	return (struct frame *)(META_BASE + pfn * sizeof(struct frame));
 }
 
-static inline u64
-frame_pfn(const struct frame *frame)
-{
-	return ((u64)frame - META_BASE) / sizeof(struct frame);
-}
-
-static inline void *
-frame_virt(u64 pfn)
-{
-	return phys_to_virt(pfn << PAGE_SHIFT);
-}
+static inline u64 frame_pfn(const struct frame *frame) { return ((u64)frame - META_BASE) / sizeof(struct frame); }
+static inline void *frame_virt(u64 pfn) { return phys_to_virt(pfn << PAGE_SHIFT); }
 
 /** A reference for a page-table entry. => false where the frame is not untyped. */
 bool frame_map_get(struct frame *frame);
 void frame_map_drop(struct frame *frame);
+/** The len bytes at off of its page, pinned until frame_unpin; traps beyond the page and where the frame is not in use. */
+u8 *frame_access(struct frame *frame, size_t off, size_t len);
 
 /* Page tables: 4 levels of 512 entries, level 3 is the root's. */
 enum : u32 { TABLE_BITS = 9, TABLE_ENTRIES = 512, TABLE_ROOT_LEVEL = 3 };
 
-static inline u64
-table_span(u32 level)
-{
-	return (u64)PAGE_SIZE << TABLE_BITS * level;
-}
+static inline u64 table_span(u32 level) { return (u64)PAGE_SIZE << TABLE_BITS * level; }
 
 static inline u32
 table_index(u64 va, u32 level)
@@ -67,11 +56,7 @@ table_index(u64 va, u32 level)
 	return (u32)(va >> (PAGE_SHIFT + TABLE_BITS * level)) & (TABLE_ENTRIES - 1);
 }
 
-static inline u64
-pte_load(const u64 *entry)
-{
-	return __atomic_load_n(entry, __ATOMIC_ACQUIRE);
-}
+static inline u64 pte_load(const u64 *entry) { return __atomic_load_n(entry, __ATOMIC_ACQUIRE); }
 
 /** The table below `entry`, whose value was `old`, empty or a mark: a new one full of that. The winner's where another CPU was faster; null: no memory. */
 u64 *table_create(u64 *entry, u64 old);
@@ -97,3 +82,20 @@ bool shootdown_allowed(void);
 /** Counts and logs a refused answer of a policy. */
 void policy_fault(u64 *counter, struct cbytes what);
 extern struct policy_faults policy_fault_counts; /* [atomic] each */
+/**
+ * Runs the statement, a call of `policy`, contained and with interrupts off; where it traps, `fallback` is `active` for good.
+ * => false then: what the statement was to assign is unknown.
+ */
+#define POLICY_CALL(active, fallback, counter, ...)                                                                    \
+	({                                                                                                             \
+		u64 policy_flags_ = arch_irq_save();                                                                   \
+		auto policy = __atomic_load_n(&(active), __ATOMIC_ACQUIRE);                                            \
+		fw_assert(this_cpu()->raw_depth == 0);                                                                 \
+		bool policy_ran_ = CONTAINED(__VA_ARGS__);                                                             \
+		if (!policy_ran_) {                                                                                    \
+			__atomic_store_n(&(active), &(fallback), __ATOMIC_RELEASE);                                    \
+			policy_fault(&(counter), TEXT("the policy of " #active " trapped and is replaced"));           \
+		}                                                                                                      \
+		arch_irq_restore(policy_flags_);                                                                       \
+		policy_ran_;                                                                                           \
+	})

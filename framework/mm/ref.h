@@ -25,23 +25,9 @@ ref_word(u64 state, u64 service, u64 framework)
 	return state << REF_STATE_SHIFT | framework << REF_FRAMEWORK | service << REF_SERVICE;
 }
 
-static inline u32
-ref_state(u64 word)
-{
-	return (u32)(word >> REF_STATE_SHIFT);
-}
-
-static inline u32
-ref_count(u64 word, enum ref_kind kind)
-{
-	return (u32)(word >> kind & REF_MAX);
-}
-
-static inline u64
-ref_load(const u64 *word)
-{
-	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
-}
+static inline u32 ref_state(u64 word) { return (u32)(word >> REF_STATE_SHIFT); }
+static inline u32 ref_count(u64 word, enum ref_kind kind) { return (u32)(word >> kind & REF_MAX); }
+static inline u64 ref_load(const u64 *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 
 static inline bool
 ref_cas(u64 *word, u64 *expected, u64 to)
@@ -72,9 +58,9 @@ ref_get(u64 *word, u32 state, enum ref_kind kind)
 
 enum ref_put : u32 { REF_NONE, REF_LEFT, REF_LAST };
 
-/** One reference less. REF_NONE: there was none in this state, nothing changed. REF_LAST: the word is ref_word(last_state, 0, 0) now. */
+/** One reference less. REF_NONE: there was none in this state, nothing changed. REF_LAST: the word is `last` now, whose state is another. */
 static inline enum ref_put
-ref_put(u64 *word, u32 state, enum ref_kind kind, u32 last_state)
+ref_put(u64 *word, u32 state, enum ref_kind kind, u64 last)
 {
 	u64 old = ref_load(word), new;
 	do {
@@ -85,7 +71,7 @@ ref_put(u64 *word, u32 state, enum ref_kind kind, u32 last_state)
 			return REF_LEFT;
 		new = old - ((u64)1 << kind);
 		if (new == ref_word(state, 0, 0))
-			new = ref_word(last_state, 0, 0);
+			new = last;
 	} while (!ref_cas(word, &old, new));
-	return new == ref_word(last_state, 0, 0) ? REF_LAST : REF_LEFT;
+	return new == last ? REF_LAST : REF_LEFT;
 }

@@ -4,8 +4,7 @@
 #include <mm/mm_impl.h>
 
 struct segment {
-	u64 pfn;       /* [const] after segment_alloc; nframes is 0 until then */
-	u64 nframes;   /* [const] likewise */
+	u64 pfn, nframes;   /* [const] once published; no frames until then */
 };
 
 static void
@@ -17,6 +16,7 @@ segment_release(struct object *object)
 }
 
 HANDLE_DEFINE(segment, segment_release);
+HANDLE_REFERENCES(segment);
 
 err_t
 segment_alloc(u32 nframes, u32 align_frames, struct segment **out)
@@ -28,94 +28,61 @@ segment_alloc(u32 nframes, u32 align_frames, struct segment **out)
 		return ENOMEM;
 	u64 pfn = kernel_frames_alloc(nframes, align_frames, FRAME_NONE, FRAME_UNTYPED);
 	if (pfn == FRAME_NONE) {
-		segment_put(segment);
+		heap_discard(&segment_handle_type, segment);
 		return ENOMEM;
 	}
-	segment->pfn = pfn;
-	segment->nframes = nframes;
+	*segment = (struct segment){ pfn, nframes };
+	heap_publish(&segment_handle_type, segment);
 	*out = segment;
 	return OK;
-}
-
-void
-segment_get(struct segment *segment)
-{
-	heap_get(&segment_handle_type, (struct object *)segment);
-}
-
-void
-segment_put(struct segment *segment)
-{
-	heap_put(&segment_handle_type, (struct object *)segment);
-}
-
-/** A copy of a segment that stays alive until segment_leave. */
-static struct segment
-segment_enter(struct segment *segment)
-{
-	handle_enter(&segment_handle_type, segment);
-	return *segment;
-}
-
-static void
-segment_leave(struct segment *segment)
-{
-	handle_leave(&segment_handle_type, segment);
 }
 
 u32
 segment_frames(struct segment *segment)
 {
-	struct segment here = segment_enter(segment);
-	segment_leave(segment);
-	return (u32)here.nframes;
+	HANDLE_SCOPE(segment, segment);
+	return (u32)segment->nframes;
 }
 
 paddr_t
 segment_paddr(struct segment *segment)
 {
-	struct segment here = segment_enter(segment);
-	segment_leave(segment);
-	return PADDR(here.pfn << PAGE_SHIFT);
+	HANDLE_SCOPE(segment, segment);
+	return PADDR(segment->pfn << PAGE_SHIFT);
 }
 
-/** Where [off, off + len) lies in the direct map; traps beyond the end. Until segment_leave. */
+/** Where [off, off + len) lies in the direct map; traps beyond the end. Until handle_leave. */
 static u8 *
 segment_access(struct segment *segment, size_t off, size_t len)
 {
-	struct segment here = segment_enter(segment);
-	if (range_exceeds(off, len, here.nframes << PAGE_SHIFT)) {
-		segment_leave(segment);
+	handle_enter(&segment_handle_type, segment);
+	if (range_exceeds(off, len, segment->nframes << PAGE_SHIFT)) {
+		handle_leave(&segment_handle_type, segment);
 		misuse("segment: beyond the end");
 	}
 	/* SAFETY: the segment's frames are contiguous, untyped, and held by it; the range was checked. */
-	return (u8 *)frame_virt(here.pfn) + off;
+	return (u8 *)frame_virt(segment->pfn) + off;
 }
 
 void
 segment_read(struct segment *segment, size_t off, struct bytes dst)
 {
 	memcpy(dst.ptr, segment_access(segment, off, dst.len), dst.len);
-	segment_leave(segment);
+	handle_leave(&segment_handle_type, segment);
 }
 
 void
 segment_write(struct segment *segment, size_t off, struct cbytes src)
 {
 	memcpy(segment_access(segment, off, src.len), src.ptr, src.len);
-	segment_leave(segment);
+	handle_leave(&segment_handle_type, segment);
 }
 
 struct frame *
 segment_frame(struct segment *segment, u32 i)
 {
-	struct segment here = segment_enter(segment);
-	if (i >= here.nframes) {
-		segment_leave(segment);
-		misuse("segment_frame: beyond the end");
-	}
-	struct frame *frame = frame_at(here.pfn + i);
+	struct frame *frame = frame_at(virt_to_phys(segment_access(segment, (size_t)i << PAGE_SHIFT, PAGE_SIZE)) >> PAGE_SHIFT);
 	frame_get(frame);
-	segment_leave(segment);
+	handle_leave(&segment_handle_type, segment);
 	return frame;
 }

@@ -48,16 +48,6 @@ user_zero(uaddr_t at, size_t len, size_t *done)
 	return user_done(arch_user_zero(at.raw, user_reach(at, len)), len, done);
 }
 
-/** Length of the text at `text` up to a NUL; n where there is none. */
-static size_t
-text_len(const u8 *text, size_t n)
-{
-	size_t i = 0;
-	while (i < n && text[i] != 0)
-		i++;
-	return i;
-}
-
 err_t
 user_read_string(struct bytes dst, uaddr_t at, size_t *done)
 {
@@ -65,35 +55,22 @@ user_read_string(struct bytes dst, uaddr_t at, size_t *done)
 	while (len < reach) {
 		/* Not beyond the page that is needed anyway: the next may not be there. */
 		size_t chunk = MIN(reach - len, PAGE_SIZE - ((at.raw + len) & (PAGE_SIZE - 1)));
-		size_t copied = arch_user_copy_in(dst.ptr + len, at.raw + len, chunk);
-		size_t text = text_len(dst.ptr + len, copied);
-		len += text;
+		size_t end = len + arch_user_copy_in(dst.ptr + len, at.raw + len, chunk), wanted = len + chunk;
+		while (len < end && dst.ptr[len] != 0)
+			len++;
 		*done = len;
-		if (text < copied)
-			return OK;
-		if (copied < chunk)
-			return EFAULT;
+		if (len < wanted)
+			return len < end ? OK : EFAULT;
 	}
 	*done = len;
 	return len == dst.len ? ENAMETOOLONG : EFAULT;
-}
-
-/** The page at off of a frame that is pinned until frame_unpin; traps beyond it. */
-static u8 *
-frame_enter(struct frame *frame, size_t off, size_t len)
-{
-	if (range_exceeds(off, len, PAGE_SIZE))
-		misuse("user copy beyond the page");
-	if (frame == nullptr || !frame_pin(frame))
-		misuse("user copy with a frame that is not in use");
-	return (u8 *)frame_virt(frame_pfn(frame)) + off;
 }
 
 err_t
 user_write_frame(uaddr_t at, struct frame *frame, size_t off, size_t len, size_t *done)
 {
 	size_t reach = user_reach(at, len);
-	size_t copied = arch_user_copy_out(at.raw, frame_enter(frame, off, len), reach);
+	size_t copied = arch_user_copy_out(at.raw, frame_access(frame, off, len), reach);
 	frame_unpin(frame);
 	return user_done(copied, len, done);
 }
@@ -102,7 +79,7 @@ err_t
 user_read_frame(struct frame *frame, size_t off, size_t len, uaddr_t at, size_t *done)
 {
 	size_t reach = user_reach(at, len);
-	size_t copied = arch_user_copy_in(frame_enter(frame, off, len), at.raw, reach);
+	size_t copied = arch_user_copy_in(frame_access(frame, off, len), at.raw, reach);
 	frame_unpin(frame);
 	return user_done(copied, len, done);
 }

@@ -35,17 +35,8 @@ space_release(struct object *object)
 	kernel_frames_free(space->root >> PAGE_SHIFT, 1, FRAME_TABLE);
 }
 
-static u32 vm_space_heap_ids_[1];
-HEAP_TYPE_ENTRY_ const struct heap_type vm_space_handle_type = {
-	.name = "vm_space", .size = sizeof(struct vm_space), .align = alignof(struct vm_space),
-	.flags = HEAP_FRAMEWORK | HEAP_RELEASE_IN_TASK, .release = space_release, .ids = vm_space_heap_ids_, .nids = 1,
-};
-
-void
-vm_space_init(void)
-{
-	static_assert(sizeof(struct vm_space) <= PAGE_SIZE);
-}
+HANDLE_DEFINE_FLAGS(vm_space, space_release, HEAP_RELEASE_IN_TASK);
+static_assert(sizeof(struct vm_space) <= PAGE_SIZE);
 
 err_t
 vm_space_create(struct vm_space **out)
@@ -55,13 +46,14 @@ vm_space_create(struct vm_space **out)
 		return ENOMEM;
 	u64 pfn = kernel_frames_alloc(1, 1, FRAME_NONE, FRAME_TABLE);
 	if (pfn == FRAME_NONE) {
-		vm_space_put(space);
+		heap_discard(&vm_space_handle_type, space);
 		return ENOMEM;
 	}
-	/* The kernel's half of the root is fixed since boot: arch_kernel_root. */
+	/* SAFETY: both roots are whole pages in the direct map, the new one ours alone. The kernel's half of the root is fixed since boot: arch_kernel_root. */
 	memcpy((u64 *)frame_virt(pfn) + TABLE_ENTRIES / 2, (u64 *)phys_to_virt(arch_kernel_root()) + TABLE_ENTRIES / 2, PAGE_SIZE / 2);
 	space->root = pfn << PAGE_SHIFT;
 	space->id = __atomic_add_fetch(&space_last_id, 1, __ATOMIC_RELAXED);
+	heap_publish(&vm_space_handle_type, space);
 	*out = space;
 	return OK;
 }
@@ -75,19 +67,11 @@ vm_space_get(struct vm_space *space)
 u64
 vm_space_frames(struct vm_space *space)
 {
-	handle_enter(&vm_space_handle_type, space);
-	u64 frames = __atomic_load_n(&space->frames, __ATOMIC_RELAXED);
-	handle_leave(&vm_space_handle_type, space);
-	return frames;
+	HANDLE_SCOPE(vm_space, space);
+	return __atomic_load_n(&space->frames, __ATOMIC_RELAXED);
 }
 
 /* --- loading --- */
-
-static struct space_cpu *
-space_cpu_here(void)
-{
-	return cpu_local_here_(&space_cpu_cpu_local_);
-}
 
 static u16
 space_asid(const struct space_cpu *here)
@@ -100,7 +84,7 @@ static void
 space_load(struct vm_space *space)
 {
 	struct cpu *cpu = this_cpu();
-	struct space_cpu *here = space_cpu_here();
+	struct space_cpu *here = cpu_local_here_(&space_cpu_cpu_local_);
 	struct vm_space *old = cpu->space;
 	u64 bit = (u64)1 << cpu->id;
 
@@ -117,8 +101,7 @@ space_load(struct vm_space *space)
 		if (i == n)
 			i = here->victim++ % n;
 		here->current = i;
-		here->slots[i].id = space->id;
-		here->slots[i].gen = gen;
+		here->slots[i] = (typeof(here->slots[i])){ space->id, gen };
 		arch_space_load(space->root, space_asid(here), !good);
 	}
 	if (old != nullptr) {
@@ -178,14 +161,11 @@ vm_space_activate(struct vm_space *space)
 void
 vm_space_put(struct vm_space *space)
 {
-	handle_enter(&vm_space_handle_type, space);
-	if (heap_is_orphan(&vm_space_handle_type, space)) {
-		handle_leave(&vm_space_handle_type, space);
+	if (heap_is_orphan(&vm_space_handle_type, space))
 		misuse("put of an address space to which no service has a reference");
-	}
+	HANDLE_SCOPE(vm_space, space);
 	heap_put(&vm_space_handle_type, (struct object *)space);
 	space_abandon(space);
-	handle_leave(&vm_space_handle_type, space);
 }
 
 struct vm_space *
@@ -196,10 +176,7 @@ vm_space_current(void)
 
 /* --- forgetting --- */
 
-struct space_flush {
-	struct vm_space *space;
-	u64 va, npages, gen;
-};
+struct space_flush { struct vm_space *space; u64 va, npages, gen; };
 
 /** On each CPU that may have the space loaded; interrupts are off. */
 static void
@@ -208,19 +185,14 @@ space_flush_here(void *arg)
 	const struct space_flush *flush = arg;
 	if (this_cpu()->space != flush->space)
 		return;
-	struct space_cpu *here = space_cpu_here();
+	struct space_cpu *here = cpu_local_here_(&space_cpu_cpu_local_);
 	u64 *gen = &here->slots[here->current].gen;
 	if (*gen >= flush->gen)
 		return;
-	if (*gen + 1 == flush->gen) {
-		arch_tlb_flush_user(flush->va, flush->npages, space_asid(here));
-		*gen = flush->gen;
-		return;
-	}
-	/* Others' flushes are on their way too: one for all, as of a moment before it. */
-	u64 now = __atomic_load_n(&flush->space->tlb_gen, __ATOMIC_SEQ_CST);
-	arch_tlb_flush_user(0, USER_END >> PAGE_SHIFT, space_asid(here));
-	*gen = now;
+	/* Where others' flushes are on their way too: one for all, as of a moment before it. */
+	bool all = *gen + 1 != flush->gen;
+	*gen = all ? __atomic_load_n(&flush->space->tlb_gen, __ATOMIC_SEQ_CST) : flush->gen;
+	arch_tlb_flush_user(all ? 0 : flush->va, all ? USER_END >> PAGE_SHIFT : flush->npages, space_asid(here));
 }
 
 void

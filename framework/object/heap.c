@@ -16,41 +16,15 @@ enum : u32 { HEAP_TRIES = 4 };
 
 /* --- the policy --- */
 
-enum slab_call : u32 { SLAB_TAKE, SLAB_GIVE, SLAB_GIVE_ASK, SLAB_ADDED, SLAB_SHRINK };
-
-/** Calls the policy with interrupts off; one that traps is replaced. `a` and `b` as the call wants them. => its answer; SLOT_NONE where it has none. */
-static u32
-policy_call(enum slab_call call, u32 heap, u32 a, u32 b)
-{
-	struct contain_frame contain;
-	u64 flags = arch_irq_save();
-	u32 answer = SLOT_NONE;
-	fw_assert(this_cpu()->raw_depth == 0);
-	if (contain_begin(&contain) == 0) {
-		const struct slab_policy *policy = __atomic_load_n(&slab_policy_active, __ATOMIC_ACQUIRE);
-		switch (call) {
-		case SLAB_TAKE: answer = policy->take(heap); break;
-		case SLAB_GIVE: policy->give(heap, a); break;
-		case SLAB_GIVE_ASK: policy->give(heap, a); answer = policy->slab_release(heap, false); break;
-		case SLAB_ADDED: policy->slab_added(heap, a, b); break;
-		case SLAB_SHRINK: answer = policy->slab_release(heap, true); break;
-		}
-		contain_expect_balance(&contain);
-		contain_end(&contain);
-	} else {
-		__atomic_store_n(&slab_policy_active, &slab_policy_fallback, __ATOMIC_RELEASE);
-		policy_fault(&policy_fault_counts.slab, TEXT("the slab policy trapped and is replaced"));
-		answer = call == SLAB_TAKE ? slab_policy_fallback.take(heap) : SLOT_NONE;
-	}
-	arch_irq_restore(flags);
-	return answer;
-}
+/** A call of the policy. */
+#define SLAB_POLICY(...) POLICY_CALL(slab_policy_active, slab_policy_fallback, policy_fault_counts.slab, __VA_ARGS__)
 
 /* --- allocation --- */
 
 static struct object *
 slot_object(const struct slot *slot)
 {
+	/* SAFETY: the object of a slot begins behind its header. */
 	return (struct object *)(slot->header + 1);
 }
 
@@ -73,7 +47,8 @@ slot_claim(struct heap *heap, u32 number, u64 bytes, u32 length)
 		memset(object, 0, bytes);
 	if (heap->type->elem_size != 0)
 		*(u32 *)object = length;
-	__atomic_store_n(&slot.header->word, ref_word(SLOT_LIVE, 1, 0), __ATOMIC_RELEASE);
+	if ((heap->type->flags & HEAP_FRAMEWORK) == 0)   /* else heap_publish does it */
+		__atomic_store_n(&slot.header->word, ref_word(SLOT_LIVE, 1, 0), __ATOMIC_RELEASE);
 	return object;
 }
 
@@ -82,7 +57,9 @@ static struct object *
 heap_take(struct heap *heap, u64 bytes, u32 length)
 {
 	for (u32 tries = 0; tries < HEAP_TRIES; tries++) {
-		u32 number = policy_call(SLAB_TAKE, heap->id, 0, 0), slab;
+		u32 number, slab;
+		if (!SLAB_POLICY(number = policy->take(heap->id)))
+			number = slab_policy_fallback.take(heap->id);
 		if (number != SLOT_NONE) {
 			struct object *object = slot_claim(heap, number, bytes, length);
 			if (object == nullptr)
@@ -95,7 +72,7 @@ heap_take(struct heap *heap, u64 bytes, u32 length)
 		}
 		if ((slab = slab_grow(heap)) == SLOT_NONE)
 			return nullptr;
-		policy_call(SLAB_ADDED, heap->id, slab, heap->slots);
+		(void)SLAB_POLICY(policy->slab_added(heap->id, slab, heap->slots));
 	}
 	return nullptr;
 }
@@ -119,6 +96,19 @@ heap_alloc_array(const struct heap_type *type, u32 len)
 
 /* --- letting go --- */
 
+/** Takes the memory of a slab away that the policy names. => false: it names none, or one in use. */
+static bool
+slab_release(struct heap *heap, bool urgent)
+{
+	u32 slab;
+	if ((heap->type->flags & HEAP_FRAMEWORK) != 0 || !SLAB_POLICY(slab = policy->slab_release(heap->id, urgent)) || slab == SLOT_NONE)
+		return false;
+	bool retired = slab_retire(heap, slab);
+	if (!retired)
+		policy_fault(&policy_fault_counts.slab, TEXT("a slab to release that is in use"));
+	return retired;
+}
+
 /** After the last reference: the header says SLOT_CLAIMED. */
 static void
 slot_release(const struct slot *slot)
@@ -128,29 +118,17 @@ slot_release(const struct slot *slot)
 		heap->type->release(slot_object(slot));
 	__atomic_store_n(&slot->header->word, ref_word(SLOT_FREE, 0, 0), __ATOMIC_RELEASE);
 	slab_leave(slot->slab);   /* from here on the slot's memory may go */
-	u32 slab = policy_call((heap->type->flags & HEAP_FRAMEWORK) == 0 ? SLAB_GIVE_ASK : SLAB_GIVE, heap->id, slot->number, 0);
-	if (slab == SLOT_NONE)
-		return;
-	if (!slab_retire(heap, slab))
-		policy_fault(&policy_fault_counts.slab, TEXT("a slab to release that is in use"));
-	else
+	if (SLAB_POLICY(policy->give(heap->id, slot->number)) && slab_release(heap, false))
 		slab_flush(false);
 }
 
 bool
 heap_shrink(void)
 {
-	for (u32 id = 1; id <= heap_count(); id++) {
-		struct heap *heap = heap_at(id);
-		if ((heap->type->flags & HEAP_FRAMEWORK) != 0)
-			continue;
-		/* Each round takes a slab away, so an honest policy ends; a wrong answer ends it too. */
-		for (u32 slab; (slab = policy_call(SLAB_SHRINK, id, 0, 0)) != SLOT_NONE;)
-			if (!slab_retire(heap, slab)) {
-				policy_fault(&policy_fault_counts.slab, TEXT("a slab to release that is in use"));
-				break;
-			}
-	}
+	/* Each round takes a slab away, so an honest policy ends; a wrong answer ends it too. */
+	for (u32 id = 1; id <= heap_count(); id++)
+		while (slab_release(heap_at(id), true))
+			;
 	return slab_flush(true);
 }
 
@@ -162,44 +140,18 @@ static struct rcu_head rcu_head; /* [self] of who set rcu_running */
 
 static void rcu_done(struct rcu_head *unused);
 
-/** Lets what was deferred until now wait for a grace period. => false: nothing was. */
-static bool
-rcu_start(void)
-{
-	bool any = false;
-	for (u32 id = 1; id <= heap_count(); id++) {
-		struct heap *heap = heap_at(id);
-		heap->waiting = __atomic_exchange_n(&heap->deferred, SLOT_NONE, __ATOMIC_ACQ_REL);
-		any |= heap->waiting != SLOT_NONE;
-	}
-	if (any)
-		rcu_defer(&rcu_head, rcu_done);
-	return any;
-}
-
+/** Lets what was deferred until now wait for a grace period, unless one is on its way: then that one's end comes back here. */
 static void
 rcu_kick(void)
 {
-	while (__atomic_exchange_n(&rcu_running, 1, __ATOMIC_SEQ_CST) == 0 && !rcu_start()) {
-		__atomic_store_n(&rcu_running, 0, __ATOMIC_SEQ_CST);
-		bool more = false;
-		for (u32 id = 1; id <= heap_count(); id++)
-			more |= __atomic_load_n(&heap_at(id)->deferred, __ATOMIC_SEQ_CST) != SLOT_NONE;
-		if (!more)
-			return;
-	}
-}
-
-/** A release function is a service's: where it traps, its object is lost and the others are not. */
-static void
-slot_release_contained(const struct slot *slot)
-{
-	struct contain_frame contain;
-	if (contain_begin(&contain) != 0)
+	bool any = false;
+	for (u32 id = 1; id <= heap_count(); id++)
+		any |= __atomic_load_n(&heap_at(id)->deferred, __ATOMIC_SEQ_CST) != SLOT_NONE;
+	if (!any || __atomic_exchange_n(&rcu_running, 1, __ATOMIC_SEQ_CST) != 0)
 		return;
-	slot_release(slot);
-	contain_expect_balance(&contain);
-	contain_end(&contain);
+	for (u32 id = 1; id <= heap_count(); id++)
+		heap_at(id)->waiting = __atomic_exchange_n(&heap_at(id)->deferred, SLOT_NONE, __ATOMIC_ACQ_REL);
+	rcu_defer(&rcu_head, rcu_done);
 }
 
 /** In a worker, after a grace period. */
@@ -212,8 +164,9 @@ rcu_done(struct rcu_head *unused)
 		for (u32 number = heap->waiting; number != SLOT_NONE;) {
 			struct slot slot = slot_at(heap, number);
 			number = slot.header->deferred;
-			if (ref_put(&slot.header->word, SLOT_DYING, REF_FRAMEWORK, SLOT_CLAIMED) == REF_LAST)
-				slot_release_contained(&slot);
+			__atomic_store_n(&slot.header->word, ref_word(SLOT_CLAIMED, 0, 0), __ATOMIC_RELEASE);
+			/* A release function is a service's: where it traps, its object is lost and the others are not. */
+			(void)CONTAINED(slot_release(&slot));
 		}
 		heap->waiting = SLOT_NONE;
 	}
@@ -259,37 +212,14 @@ heap_get_live(const struct heap_type *type, struct object *object)
 	return ref_get(&slot.header->word, SLOT_LIVE, REF_SERVICE);
 }
 
-/** A reference of `kind` less; the last one of both kinds becomes one that is let go of after a grace period. */
+/** A reference of `kind` less, with what that entails: `later`, or where it cannot be here, after a grace period. => false: there was none. */
 static bool
-slot_put_deferred(const struct slot *slot, enum ref_kind kind)
+slot_put(const struct slot *slot, enum ref_kind kind, bool later)
 {
-	u64 old = ref_load(&slot->header->word), new;
-	bool last;
-	do {
-		u32 count = ref_count(old, kind);
-		if (ref_state(old) != SLOT_LIVE || count == 0)
-			return false;
-		if (count == REF_MAX)
-			return true;
-		new = old - ((u64)1 << kind);
-		last = new == ref_word(SLOT_LIVE, 0, 0);
-		if (last)
-			new = ref_word(SLOT_DYING, 0, 1);
-	} while (!ref_cas(&slot->header->word, &old, new));
-	if (last)
-		slot_defer(slot);
-	return true;
-}
-
-/** A reference of `kind` less, with what that entails. => false: there was none. */
-static bool
-slot_put(const struct slot *slot, enum ref_kind kind)
-{
-	if ((slot->heap->type->flags & HEAP_RELEASE_IN_TASK) != 0 && !shootdown_allowed())
-		return slot_put_deferred(slot, kind);
-	enum ref_put put = ref_put(&slot->header->word, SLOT_LIVE, kind, SLOT_CLAIMED);
+	later |= (slot->heap->type->flags & HEAP_RELEASE_IN_TASK) != 0 && !shootdown_allowed();
+	enum ref_put put = ref_put(&slot->header->word, SLOT_LIVE, kind, later ? ref_word(SLOT_DYING, 0, 1) : ref_word(SLOT_CLAIMED, 0, 0));
 	if (put == REF_LAST)
-		slot_release(slot);
+		(later ? slot_defer : slot_release)(slot);
 	return put != REF_NONE;
 }
 
@@ -297,7 +227,7 @@ void
 heap_put(const struct heap_type *type, struct object *object)
 {
 	struct slot slot = slot_check(type, object);
-	if (!slot_put(&slot, REF_SERVICE))
+	if (!slot_put(&slot, REF_SERVICE, false))
 		misuse("put of an object to which no service has a reference");
 }
 
@@ -305,7 +235,7 @@ void
 heap_put_rcu(const struct heap_type *type, struct object *object)
 {
 	struct slot slot = slot_check(type, object);
-	if (!slot_put_deferred(&slot, REF_SERVICE))
+	if (!slot_put(&slot, REF_SERVICE, true))
 		misuse("put of an object to which no service has a reference");
 }
 
@@ -340,12 +270,37 @@ heap_hold(const struct heap_type *type, void *object)
 	fw_assert(live);
 }
 
+/** The slot of an object that the framework itself holds. */
+static struct slot
+slot_known(const struct heap_type *type, void *object)
+{
+	struct slot slot;
+	bool known = slot_find(type, object, &slot);
+	fw_assert(known);
+	return slot;
+}
+
 void
 heap_drop(const struct heap_type *type, void *object)
 {
-	struct slot slot;
-	bool held = slot_find(type, object, &slot) && slot_put(&slot, REF_FRAMEWORK);
+	struct slot slot = slot_known(type, object);
+	bool held = slot_put(&slot, REF_FRAMEWORK, false);
 	fw_assert(held);
+}
+
+void
+heap_publish(const struct heap_type *type, void *object)
+{
+	bool mine = ref_move(&slot_known(type, object).header->word, ref_word(SLOT_CLAIMED, 0, 0), ref_word(SLOT_LIVE, 1, 0));
+	fw_assert(mine);
+}
+
+void
+heap_discard(const struct heap_type *type, void *object)
+{
+	struct slot slot = slot_known(type, object);
+	fw_assert(ref_load(&slot.header->word) == ref_word(SLOT_CLAIMED, 0, 0));
+	slot_release(&slot);
 }
 
 void

@@ -60,7 +60,8 @@ struct heap {
 	u32 offset, stride, inverse;    /* [const] first object in a slab; from object to object; 2^32 / stride, rounded up */
 	struct raw_lock lock;
 	u32 nslabs;                     /* [lock; read atomically] numbers ever used: 0 … nslabs - 1 */
-	u32 unused, draining, flushing; /* [lock] slabs without memory; unmapped; unmapped and being flushed */
+	u32 unused, draining;           /* [lock] slabs without memory; unmapped */
+	u32 flushing;                   /* [self] of who set flush_running: slabs unmapped and being flushed */
 	u32 backed;                     /* [atomic] slabs in SLAB_BACKED */
 	u32 deferred, waiting;          /* [atomic] lists of slots that wait for RCU: the next grace period, the present one */
 	u32 nwindows;                   /* [heap_lock; read atomically] */
@@ -68,12 +69,7 @@ struct heap {
 };
 
 /** A slot that exists: its memory is there, or was. */
-struct slot {
-	struct heap *heap;
-	struct slab *slab;
-	struct slot_header *header;
-	u32 number;
-};
+struct slot { struct heap *heap; struct slab *slab; struct slot_header *header; u32 number; };
 
 /* geometry.c */
 void heap_geometry(struct heap *heap, const struct heap_type *type, u32 class);

@@ -227,21 +227,13 @@ slot_enter(struct heap *heap, u32 number, struct slot *out)
 
 /* --- slabs come and go --- */
 
-/** Takes a number off `*list`, under the heap's lock. */
-static u32
-list_pop(const struct heap *heap, u32 *list)
-{
-	u32 slab = *list;
-	if (slab != SLOT_NONE)
-		*list = slab_at(heap, slab)->link;
-	return slab;
-}
-
 static void
-list_push(const struct heap *heap, u32 *list, u32 slab)
+list_push(struct heap *heap, u32 *list, u32 slab)
 {
+	u64 flags = raw_acquire(&heap->lock);
 	slab_at(heap, slab)->link = *list;
 	*list = slab;
+	raw_release(&heap->lock, flags);
 }
 
 /** A slab number without memory, now the caller's alone; SLOT_NONE: no memory for its note, or no addresses left. */
@@ -250,11 +242,12 @@ slab_reserve(struct heap *heap)
 {
 	for (;;) {
 		u64 flags = raw_acquire(&heap->lock);
-		u32 slab = list_pop(heap, &heap->unused);
-		const struct heap_window *window = nullptr;
-		u32 nwindows = __atomic_load_n(&heap->nwindows, __ATOMIC_ACQUIRE);
+		u32 slab = heap->unused, nwindows = __atomic_load_n(&heap->nwindows, __ATOMIC_ACQUIRE);
+		const struct heap_window *window = slab_window(heap, heap->nslabs);
 		u64 note = 0;
-		if (slab == SLOT_NONE && (window = slab_window(heap, heap->nslabs)) != nullptr) {
+		if (slab != SLOT_NONE) {
+			heap->unused = slab_at(heap, slab)->link;
+		} else if (window != nullptr) {
 			note = (u64)&window->slabs[heap->nslabs - window->first];
 			if (kspace_translate(note) != ~(u64)0) {
 				slab = heap->nslabs;
@@ -276,9 +269,7 @@ slab_drain(struct heap *heap, u32 slab, u64 npages)
 {
 	kspace_retire(slab_base(heap, slab), npages);
 	__atomic_fetch_add(&draining_pages, npages, __ATOMIC_RELAXED);
-	u64 flags = raw_acquire(&heap->lock);
 	list_push(heap, &heap->draining, slab);
-	raw_release(&heap->lock, flags);
 }
 
 u32
@@ -343,16 +334,10 @@ slab_flush(bool urgent)
 	kspace_flush(HEAP_BASE, (u64)HEAP_GRANULES << (HEAP_GRANULE_SHIFT - PAGE_SHIFT));
 	for (u32 id = 1; id <= heap_count(); id++) {
 		struct heap *heap = heap_at(id);
-		for (;;) {
-			u64 flags = raw_acquire(&heap->lock);
-			u32 number = list_pop(heap, &heap->flushing);
-			raw_release(&heap->lock, flags);
-			if (number == SLOT_NONE)
-				break;
+		for (u32 number = heap->flushing, next; number != SLOT_NONE; number = next) {
+			next = slab_at(heap, number)->link;
 			slab_reclaim(heap, number);
-			flags = raw_acquire(&heap->lock);
 			list_push(heap, &heap->unused, number);
-			raw_release(&heap->lock, flags);
 		}
 	}
 	__atomic_store_n(&flush_running, 0, __ATOMIC_RELEASE);
@@ -399,7 +384,7 @@ fallback_take(u32 id)
 	u32 nslabs = __atomic_load_n(&heap->nslabs, __ATOMIC_ACQUIRE);
 	for (u32 number = 0; number < nslabs; number++) {
 		struct slab *slab = slab_at(heap, number);
-		if ((__atomic_load_n(&slab->word, __ATOMIC_RELAXED) & ~SLAB_STATES) >= heap->slots || !slab_enter(slab))
+		if (!slab_enter(slab))
 			continue;
 		u32 found = SLOT_NONE;
 		for (u32 i = 0; i < heap->slots && found == SLOT_NONE; i++) {
@@ -462,8 +447,7 @@ heap_stat_read(u32 id, struct heap_stat *out, struct bytes name)
 	for (size_t i = 0; i < name.len && heap->type->name[i] != 0; i++)
 		name.ptr[i] = (u8)heap->type->name[i];
 	*out = (struct heap_stat){
-		.live = heap_live(heap),
-		.pages = (u64)__atomic_load_n(&heap->backed, __ATOMIC_RELAXED) * heap->pages,
+		.live = heap_live(heap), .pages = (u64)__atomic_load_n(&heap->backed, __ATOMIC_RELAXED) * heap->pages,
 		.size = heap->slots == 1 ? (u64)heap->pages << PAGE_SHIFT : heap->stride,
 	};
 	return true;

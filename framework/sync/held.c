@@ -49,19 +49,18 @@ lock_find(const struct task *self, const void *lock, enum lock_kind kind, u32 fl
 	return i > floor ? i : 0;
 }
 
-bool
+void
 lock_pop(struct task *self, const void *lock, enum lock_kind kind)
 {
 	IRQ_OFF_SCOPE();
 	const struct contain_frame *frame = irq_context() ? this_cpu()->contain_irq : self->contain;
-	/* What was held outside of a contained call stays held in it: the place that a trap goes back to counts the locks. */
+	/* What was held outside of a contained call stays held in it: the place that a trap goes back to counts locks. */
 	u32 i = lock_find(self, lock, kind, MAX(irq_floor_locks(), frame != nullptr ? frame->nlocks : 0));
 	if (i == 0)
-		return false;
+		misuse("lock released by who does not hold it, or not in this way");
 	self->nspin -= kind <= LOCK_IRQ_SPIN;
 	for (self->nlocks--; i <= self->nlocks; i++)
 		self->locks[i - 1] = self->locks[i];
-	return true;
 }
 
 bool
@@ -95,7 +94,8 @@ contain_expect_balance(const struct contain_frame *frame)
 	IRQ_OFF_SCOPE();
 	const struct cpu *cpu = this_cpu();
 	const struct task *self = lock_holder(this_cpu());
-	if (self->nlocks != frame->nlocks || self->rcu_depth != frame->rcu_depth || cpu->preempt_off != frame->preempt_off)
+	if (self->nlocks != frame->nlocks || self->rcu_depth != frame->rcu_depth ||
+	    cpu->preempt_off != frame->preempt_off)
 		misuse("a function returned to the framework with a lock held, a read section open or preemption off");
 }
 

@@ -27,8 +27,8 @@ struct task *lock_holder(struct cpu *cpu);
 /** => misuse: the list is full, or it has the lock already. */
 void lock_check(struct task *self, const void *lock);
 void lock_push(struct task *self, void *lock, enum lock_kind kind);
-/** => false: not in the list (above what an interrupt handler or a contained call found there). */
-bool lock_pop(struct task *self, const void *lock, enum lock_kind kind);
+/** => misuse: not in the list (above what an interrupt handler or a contained call found there). */
+void lock_pop(struct task *self, const void *lock, enum lock_kind kind);
 /** Whether the running task, or handler, has taken it. */
 bool lock_held(const void *lock, enum lock_kind kind);
 

@@ -15,9 +15,7 @@ enum : u64 { RCU_WAIT_MIN = 20 * NS_PER_US, RCU_WAIT_MAX = NS_PER_MS };
 static u64 rcu_period;                                                  /* [atomic] the last number taken */
 static struct { u32 quiet; } rcu_cpus[CPU_MAX] __attribute__((aligned(64)));  /* [atomic] written by its CPU */
 
-static struct raw_lock rcu_lock;
-static struct rcu_head *rcu_first GUARDED_BY(&rcu_lock), *rcu_last GUARDED_BY(&rcu_lock);
-static u32 rcu_pending;                                                 /* [atomic] there are deferred calls */
+static struct rcu_head *rcu_deferred;                                   /* [atomic] the calls to make, last first */
 static struct wait_queue rcu_wait;
 
 void
@@ -92,26 +90,13 @@ rcu_synchronize(void)
 void
 rcu_defer(struct rcu_head *head, void (*fn)(struct rcu_head *))
 {
-	head->next = nullptr;
+	struct rcu_head *first = __atomic_load_n(&rcu_deferred, __ATOMIC_RELAXED);
 	head->fn = fn;
-	u64 flags = raw_acquire(&rcu_lock);
-	bool first = rcu_first == nullptr;
-	*(first ? &rcu_first : &rcu_last->next) = head;
-	rcu_last = head;
-	__atomic_store_n(&rcu_pending, 1, __ATOMIC_SEQ_CST);
-	raw_release(&rcu_lock, flags);
-	if (first)
+	do
+		head->next = first;
+	while (!__atomic_compare_exchange_n(&rcu_deferred, &first, head, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	if (first == nullptr)
 		wake_one(&rcu_wait);
-}
-
-static struct rcu_head *
-rcu_take(void)
-{
-	RAW_SCOPE(&rcu_lock);
-	struct rcu_head *list = rcu_first;
-	rcu_first = rcu_last = nullptr;
-	__atomic_store_n(&rcu_pending, 0, __ATOMIC_SEQ_CST);
-	return list;
 }
 
 void
@@ -119,8 +104,8 @@ rcu_task(struct object *unused)
 {
 	(void)unused;
 	for (;;) {
-		(void)WAIT_UNTIL(&rcu_wait, __atomic_load_n(&rcu_pending, __ATOMIC_SEQ_CST) != 0, WAIT_PLAIN, TIME_NEVER);
-		struct rcu_head *list = rcu_take();
+		(void)WAIT_UNTIL(&rcu_wait, __atomic_load_n(&rcu_deferred, __ATOMIC_SEQ_CST) != nullptr, WAIT_PLAIN, TIME_NEVER);
+		struct rcu_head *list = __atomic_exchange_n(&rcu_deferred, nullptr, __ATOMIC_SEQ_CST);
 		rcu_synchronize();
 		while (list != nullptr) {
 			struct rcu_head *head = list;

@@ -8,7 +8,7 @@
 #include <cpu/cpu.h>
 
 struct rcu_head {
-	struct rcu_head *next;          /* rcu.c's, under its lock */
+	struct rcu_head *next;          /* rcu.c's */
 	void (*fn)(struct rcu_head *);
 };
 /** Calls fn(head) in a task, preemptible, after all read sections of now have ended. Any context. The storage is the caller's until then. */

@@ -100,8 +100,7 @@ rw_read_give(struct rw_lock *lock)
 void
 rw_read_release(struct rw_lock *lock) NO_THREAD_SAFETY("implements the lock")
 {
-	if (!lock_pop(task_self(), lock, LOCK_RW_READ))
-		misuse("rw_lock released by a task that does not hold it for reading");
+	lock_pop(task_self(), lock, LOCK_RW_READ);
 	rw_read_give(lock);
 }
 
@@ -143,8 +142,7 @@ rw_write_give(struct rw_lock *lock, u32 left)
 void
 rw_write_release(struct rw_lock *lock) NO_THREAD_SAFETY("implements the lock")
 {
-	if (!lock_pop(task_self(), lock, LOCK_RW_WRITE))
-		misuse("rw_lock released by a task that does not hold it for writing");
+	lock_pop(task_self(), lock, LOCK_RW_WRITE);
 	rw_write_give(lock, 0);
 }
 
@@ -153,8 +151,7 @@ void
 rw_downgrade(struct rw_lock *lock) NO_THREAD_SAFETY("implements the lock")
 {
 	struct task *self = task_self();
-	if (!lock_pop(self, lock, LOCK_RW_WRITE))
-		misuse("rw_lock downgraded by a task that does not hold it for writing");
+	lock_pop(self, lock, LOCK_RW_WRITE);
 	lock_push(self, lock, LOCK_RW_READ);
 	rw_write_give(lock, 1);
 }

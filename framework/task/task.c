@@ -101,12 +101,13 @@ task_create(task_fn *fn, struct object *arg, struct cbytes name, struct task **o
 	if (top == 0) {
 		if (result == OK)
 			hook_task_fini(task);
-		task_put(task);
+		heap_discard(&task_handle_type, task);
 		return result == OK ? ENOMEM : result;
 	}
 	task->stack_top = top;
 	/* SAFETY: top is the end of a stack that nobody else uses: stack_alloc. */
 	arch_context_init(&task->context, (void *)top, task_entry);
+	heap_publish(&task_handle_type, task);
 	*out = task;
 	return OK;
 }
@@ -175,6 +176,7 @@ task_init(void)
 		panic("no memory for the idle task of CPU {}", cpu->id);
 	idle->state = TASK_RUNNING | TASK_ON_CPU;
 	idle->last_cpu = cpu->id;
+	heap_publish(&task_handle_type, idle);
 	cpu->idle = idle;
 	__atomic_store_n(&cpu->current, idle, __ATOMIC_SEQ_CST);
 	if (cpu->online == 0)
@@ -243,7 +245,8 @@ task_join(struct task *task, u64 deadline_ns)
 	if (task == task_self())
 		return EDEADLK;
 	HANDLE_SCOPE(task, task);
-	return WAIT_UNTIL(&task->ended, __atomic_load_n(&task->end, __ATOMIC_SEQ_CST) != TASK_ALIVE, WAIT_INTERRUPTIBLE, deadline_ns);
+	return WAIT_UNTIL(&task->ended, __atomic_load_n(&task->end, __ATOMIC_SEQ_CST) != TASK_ALIVE, WAIT_INTERRUPTIBLE,
+	                  deadline_ns);
 }
 
 err_t
@@ -299,7 +302,8 @@ task_times(struct task *task)
 	HANDLE_SCOPE(task, task);
 	if (!irq_context() && task == task_self())
 		sched_account(task);
-	return (struct task_times){ __atomic_load_n(&task->user_ns, __ATOMIC_RELAXED), __atomic_load_n(&task->kernel_ns, __ATOMIC_RELAXED) };
+	u64 user_ns = __atomic_load_n(&task->user_ns, __ATOMIC_RELAXED);
+	return (struct task_times){ user_ns, __atomic_load_n(&task->kernel_ns, __ATOMIC_RELAXED) };
 }
 
 u32

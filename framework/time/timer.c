@@ -15,8 +15,9 @@
 static int
 event_compare(const struct timer_event *a, const struct timer_event *b)
 {
-	u64 left = a->deadline_ns != b->deadline_ns ? a->deadline_ns : (u64)a, right = a->deadline_ns != b->deadline_ns ? b->deadline_ns : (u64)b;
-	return left < right ? -1 : left > right;
+	if (a->deadline_ns != b->deadline_ns)
+		return a->deadline_ns < b->deadline_ns ? -1 : 1;
+	return (u64)a < (u64)b ? -1 : a != b;
 }
 
 RBTREE_OF(event_tree, struct timer_event, link, event_compare);
@@ -71,7 +72,8 @@ timer_event_set(struct timer_event *event, u64 deadline_ns) NO_THREAD_SAFETY("th
 	do {
 		u64 flags;
 		struct timer_queue *queue = event_lock(event, &flags), *here = &queues[this_cpu()->id];
-		stays = queue == here || deadline_ns == TIME_NEVER || __atomic_load_n(&queue->running, __ATOMIC_RELAXED) == event;
+		stays = queue == here || deadline_ns == TIME_NEVER ||
+		        __atomic_load_n(&queue->running, __ATOMIC_RELAXED) == event;
 		was |= event->queued;
 		if (event->queued)
 			queue_remove(queue, event);   /* the hardware may fire for nothing */
@@ -97,8 +99,32 @@ timer_tick_set(u64 deadline_ns)
 	queue_arm(queue);
 }
 
+/* --- timers of services, and serving events --- */
+
 static void timer_fire(struct timer_event *event);
-static bool timer_enter(struct timer_event *event);
+
+struct timer {
+	struct timer_event event;   /* first: an event with timer_fire is a timer */
+	timer_fn *fn;               /* [const] */
+	struct object *arg;         /* [const] */
+	u32 dead;                   /* [atomic] its function has trapped */
+};
+
+static void
+timer_release(struct object *object)
+{
+	(void)timer_event_cancel(&((struct timer *)object)->event);
+}
+
+HANDLE_DEFINE(timer, timer_release);
+HANDLE_REFERENCES(timer);
+
+static struct timer *
+timer_of(struct timer_event *event)
+{
+	/* SAFETY: only timer_create makes an event with timer_fire, as the first member of a struct timer. */
+	return (struct timer *)event;
+}
 
 /** Takes the next event that is due off the queue and marks it running; null: none, and the hardware is armed. */
 static struct timer_event *
@@ -114,7 +140,8 @@ queue_next(struct timer_queue *queue, bool *tick)
 			break;
 		}
 		queue_remove(queue, event);
-		if (event->fn != timer_fire || timer_enter(event))
+		/* A timer gets a reference for the run, unless it is being released, which waits for this lock. */
+		if (event->fn != timer_fire || heap_hold_live(&timer_handle_type, timer_of(event)))
 			break;
 	}
 	__atomic_store_n(&queue->running, event, __ATOMIC_SEQ_CST);
@@ -142,37 +169,7 @@ timer_interrupt(void)
 		sched_tick();
 }
 
-/* --- timers of services --- */
-
-struct timer {
-	struct timer_event event;   /* first: an event with timer_fire is a timer */
-	timer_fn *fn;               /* [const] */
-	struct object *arg;         /* [const] */
-	u32 dead;                   /* [atomic] its function has trapped */
-};
-
-static void
-timer_release(struct object *object)
-{
-	(void)timer_event_cancel(&((struct timer *)object)->event);
-}
-
-HANDLE_DEFINE(timer, timer_release);
-HANDLE_REFERENCES(timer);
-
-static struct timer *
-timer_of(struct timer_event *event)
-{
-	/* SAFETY: only timer_create makes an event with timer_fire, as the first member of a struct timer. */
-	return (struct timer *)event;
-}
-
-/** A reference for the run, unless it is being released, which waits for the queue's lock. */
-static bool
-timer_enter(struct timer_event *event)
-{
-	return heap_hold_live(&timer_handle_type, timer_of(event));
-}
+/* --- what services ask --- */
 
 static void
 timer_fire(struct timer_event *event)
@@ -198,6 +195,7 @@ timer_create(timer_fn *fn, struct object *arg, struct timer **out)
 	timer->fn = fn;
 	timer->arg = arg;
 	timer->event.fn = timer_fire;
+	heap_publish(&timer_handle_type, timer);
 	*out = timer;
 	return OK;
 }

@@ -48,6 +48,7 @@ user_context_create(struct user_context **out)
 	struct fpu_state *fpu = (struct fpu_state *)array->items;
 	arch_fpu_init(fpu);
 	__atomic_store_n(&context->fpu, fpu, __ATOMIC_RELEASE);
+	heap_publish(&user_context_handle_type, context);
 	*out = context;
 	return OK;
 }

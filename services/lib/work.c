@@ -140,7 +140,8 @@ work_flush(struct work *work)
 	work_get(work);
 	err_t result = EDEADLK;
 	if (POINTER_LOAD(work->runner) != task_current())
-		result = WAIT_UNTIL(&work->done, (atomic32_load(&work->state) & ~(u32)WORK_DEAD) == 0, WAIT_PLAIN, TIME_NEVER);
+		result = WAIT_UNTIL(&work->done, (atomic32_load(&work->state) & (WORK_QUEUED | WORK_RUNNING)) == 0, WAIT_PLAIN,
+		                    TIME_NEVER);
 	work_put(work);
 	return result;
 }

@@ -34,11 +34,7 @@
 ATOMIC_DEFINE_(atomic32, u32)
 ATOMIC_DEFINE_(atomic64, u64)
 
-static inline void
-atomic_fence(void)
-{
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-}
+static inline void atomic_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 /** Reads and publishes a pointer field of an object that others read without a lock (RCU). */
 #define POINTER_LOAD(lvalue)           __atomic_load_n(&(lvalue), __ATOMIC_ACQUIRE)

@@ -23,8 +23,9 @@ enum irq_trigger : u8 { IRQ_EDGE_HIGH, IRQ_LEVEL_LOW, IRQ_LEVEL_HIGH, IRQ_DEFAUL
 err_t irq_line_acquire(u32 gsi, enum irq_trigger trigger, irq_fn *fn, struct object *arg, u32 cpu, struct irq_line **scoped out);
 /** Masks it and waits until its handler runs nowhere; nothing arrives for it afterwards. => traps in interrupt context. */
 void irq_line_release(struct irq_line *line);
-void irq_line_mask(struct irq_line *line);
-void irq_line_unmask(struct irq_line *line);
+void irq_line_set_mask(struct irq_line *line, bool masked);
+static inline void irq_line_mask(struct irq_line *line) { irq_line_set_mask(line, true); }
+static inline void irq_line_unmask(struct irq_line *line) { irq_line_set_mask(line, false); }
 u64 irq_line_count(struct irq_line *line);   /**< interrupts taken */
 /** Whether this is an interrupt handler (or a timer's function). */
 bool irq_context(void);

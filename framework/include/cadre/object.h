@@ -118,11 +118,8 @@ enum : u32 { HEAP_SIZE_CLASSES = 97 };
 	PRIVATE static u32 array##_heap_ids_[HEAP_SIZE_CLASSES];                                                               \
 	HEAP_TYPE_ENTRY_ const struct heap_type array##_heap_type = {                                                  \
 		.name = #array,                                                                                        \
-		.size = sizeof(struct array) + 0 * sizeof(heap_check_type_((T *)nullptr)),                             \
-		.align = alignof(struct array),                                                                        \
-		.elem_size = sizeof(T),                                                                                \
-		.ids = array##_heap_ids_,                                                                              \
-		.nids = HEAP_SIZE_CLASSES,                                                                             \
+		.size = sizeof(struct array) + 0 * sizeof(heap_check_type_((T *)nullptr)), .align = alignof(struct array), \
+		.elem_size = sizeof(T), .ids = array##_heap_ids_, .nids = HEAP_SIZE_CLASSES,                           \
 	}
 
 /** Arrays of bytes, the most common heap array, and the slices of their contents. */

@@ -19,41 +19,12 @@ struct SCOPED_TYPE cbytes {
 	PRIVATE size_t len;
 };
 
-static inline size_t
-bytes_len(struct bytes s)
-{
-	return s.len;
-}
-
-static inline size_t
-cbytes_len(struct cbytes s)
-{
-	return s.len;
-}
-
-static inline u8
-bytes_get(struct bytes s, size_t i)
-{
-	return s.ptr[bounds_check(i, s.len)];
-}
-
-static inline u8
-cbytes_get(struct cbytes s, size_t i)
-{
-	return s.ptr[bounds_check(i, s.len)];
-}
-
-static inline void
-bytes_set(struct bytes s, size_t i, u8 value)
-{
-	s.ptr[bounds_check(i, s.len)] = value;
-}
-
-static inline struct cbytes
-bytes_const(struct bytes s)
-{
-	return (struct cbytes){ s.ptr, s.len };
-}
+static inline size_t bytes_len(struct bytes s) { return s.len; }
+static inline size_t cbytes_len(struct cbytes s) { return s.len; }
+static inline u8 bytes_get(struct bytes s, size_t i) { return s.ptr[bounds_check(i, s.len)]; }
+static inline u8 cbytes_get(struct cbytes s, size_t i) { return s.ptr[bounds_check(i, s.len)]; }
+static inline void bytes_set(struct bytes s, size_t i, u8 value) { s.ptr[bounds_check(i, s.len)] = value; }
+static inline struct cbytes bytes_const(struct bytes s) { return (struct cbytes){ s.ptr, s.len }; }
 
 /** The part [off, off + len) of s. => traps where that reaches beyond the end or wraps. */
 static inline struct bytes
@@ -97,11 +68,7 @@ cbytes_equal(struct cbytes a, struct cbytes b)
 	return a.len == b.len && cbytes_compare(a, b) == 0;
 }
 
-static inline struct bytes
-bytes_of_plain(PLAIN void *scoped p, size_t len)
-{
-	return (struct bytes){ p, len };
-}
+static inline struct bytes bytes_of_plain(PLAIN void *scoped p, size_t len) { return (struct bytes){ p, len }; }
 
 static inline struct cbytes
 cbytes_of_plain(PLAIN const void *scoped p, size_t len)

@@ -70,21 +70,8 @@ bounds_check(size_t i, size_t n)
 #define MAX(a, b) ({ auto max_a_ = (a); typeof(max_a_) max_b_ = (b); max_a_ > max_b_ ? max_a_ : max_b_; })
 
 /** Rounds to a multiple of `align`, a power of two. `align_up` wraps to 0 past the top. */
-static inline u64
-align_down(u64 x, u64 align)
-{
-	return x & ~(align - 1);
-}
-
-static inline u64
-align_up(u64 x, u64 align)
-{
-	return (x + align - 1) & ~(align - 1);
-}
+static inline u64 align_down(u64 x, u64 align) { return x & ~(align - 1); }
+static inline u64 align_up(u64 x, u64 align) { return (x + align - 1) & ~(align - 1); }
 
 /** Whether [a, a + len) wraps or reaches beyond `limit`. The only correct way to test a range. */
-static inline bool
-range_exceeds(u64 a, u64 len, u64 limit)
-{
-	return len > limit || a > limit - len;
-}
+static inline bool range_exceeds(u64 a, u64 len, u64 limit) { return len > limit || a > limit - len; }

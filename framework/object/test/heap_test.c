@@ -201,9 +201,26 @@ TEST(saturated_object_is_never_freed)
 	apple_put(apple);
 }
 
+TEST(handle_that_is_being_created_cannot_be_entered_or_put)
+{
+	struct token *token = (struct token *)heap_alloc(&token_handle_type);
+	struct object *stale = (struct object *)token;
+	EXPECT_TRAP(heap_get(&token_handle_type, stale));
+	EXPECT_TRAP(heap_put(&token_handle_type, stale));
+	EXPECT_TRAP(handle_enter(&token_handle_type, token));
+	heap_publish(&token_handle_type, token);
+	heap_put(&token_handle_type, stale);
+	token_released = 0;
+	token = (struct token *)heap_alloc(&token_handle_type);
+	heap_discard(&token_handle_type, token);
+	EXPECT_EQ(token_released, 1);
+	EXPECT_TRAP(handle_enter(&token_handle_type, token));
+}
+
 TEST(framework_reference_keeps_an_object_that_services_put_too_often)
 {
 	struct token *token = (struct token *)heap_alloc(&token_handle_type);
+	heap_publish(&token_handle_type, token);
 	token_released = 0;
 	heap_hold(&token_handle_type, token);
 	heap_put(&token_handle_type, (struct object *)token);
