@@ -2,14 +2,19 @@
 /**
  * Cursors: changes to a range of a user page table.
  *
- * 1. An open cursor owns its range: of all cursors whose ranges overlap, only the one with the lowest turn works; the others spin with
+ * 1. An open cursor owns its range: of all cursors whose ranges overlap, only the one with the lowest turn works; the
+ *    others spin with
  *    preemption off and interrupts on. Turns are drawn as in Lamport's bakery, so there is no lock and no overtaking.
- * 2. An entry of the tree is changed only by the owner of some of its span: to a table, by compare-and-swap, as every owner of a part may
- *    want one; to anything else, by an owner of its whole span. So a table is detached only while nobody else can be below it, and a
+ * 2. An entry of the tree is changed only by the owner of some of its span: to a table, by compare-and-swap, as every
+ *    owner of a part may
+ *    want one; to anything else, by an owner of its whole span. So a table is detached only while nobody else can be
+ * below it, and a
  *    pointer to an entry or a table in one's own range stays good: no lock in the tables, no RCU.
- * 3. The processor reads tables at any time. Frames and tables that were taken out are let go of only after the flush, in batches.
+ * 3. The processor reads tables at any time. Frames and tables that were taken out are let go of only after the flush,
+ *    in batches.
  *
- * An entry without a frame may carry a mark at every level: it stands for the entry's whole span and is handed down when a
+ * An entry without a frame may carry a mark at every level: it stands for the entry's whole span and is handed down
+ * when a
  * table takes its place.
  *
  * A service has a ticket only. The state is this CPU's, and is found through the running task.
@@ -50,7 +55,10 @@ range_acquire(struct vm_space *space, u32 cpu, u64 start, u64 end)
 	for (u32 i = 0; i < cpu_online_count;) {
 		struct vm_range *other = &space->ranges[i];
 		u64 seen = __atomic_load_n(&other->turn, __ATOMIC_SEQ_CST);
-		/* Who drew a lower turn set RANGE_CHOOSING before we drew ours, so it is seen here as that or with its turn. */
+		/*
+		 * Who drew a lower turn set RANGE_CHOOSING before we drew ours, so it is seen here as that or with
+		 * its turn.
+		 */
 		bool before = seen == RANGE_CHOOSING || (seen != 0 && seen < turn);
 		if (before && seen != RANGE_CHOOSING)
 			before = __atomic_load_n(&other->start, __ATOMIC_ACQUIRE) < end && start < __atomic_load_n(&other->end, __ATOMIC_ACQUIRE);
@@ -70,7 +78,9 @@ cursor_flush(struct vm_cursor_state *c)
 		space_flush(c->space, c->flush_start, (c->flush_end - c->flush_start) >> PAGE_SHIFT);
 	c->flush_start = ~(u64)0;
 	c->flush_end = 0;
-	/* Each is off the batch before it goes: where the policy's trap cuts this short, containment starts it again. */
+	/*
+	 * Each is off the batch before it goes: where the policy's trap cuts this short, containment starts it again.
+	 */
 	while (c->nbatch > 0) {
 		u64 pfn = c->batch[--c->nbatch];
 		if (frame_use(pfn) == FRAME_TABLE)
@@ -98,14 +108,20 @@ batch_add(struct vm_cursor_state *c, u64 va, u64 pfn)
 
 /* --- the tree --- */
 
-/** The lowest entry for va that there is, and its level; an entry above level 0 is empty or a mark, or `floor` is reached. */
+/**
+ * The lowest entry for va that there is, and its level; an entry above level 0 is empty or a mark, or `floor` is
+ * reached.
+ */
 static u64 *
 entry_find(struct vm_cursor_state *c, u64 va, u32 floor, u32 *level)
 {
 	*level = floor;
 	if (floor == 0 && c->leaf != nullptr && align_down(va, table_span(1)) == c->leaf_va)
 		return &c->leaf[table_index(va, 0)];
-	/* SAFETY: va is in the user half (checked at vm_cursor_open); tables are pages in the direct map, and those for our range stay: 2. */
+	/*
+	 * SAFETY: va is in the user half (checked at vm_cursor_open); tables are pages in the direct map, and those
+	 * for our range stay: 2.
+	 */
 	u64 *table = phys_to_virt(c->space->root);
 	for (*level = TABLE_ROOT_LEVEL; *level > floor; --*level) {
 		u64 *entry = &table[table_index(va, *level)];
@@ -197,7 +213,10 @@ space_clear(struct vm_space *space)
 
 /* --- opening and closing --- */
 
-/** Parts the large mark at page va, in the range, if it reaches beyond the range, so that what is done up to there needs no memory. */
+/**
+ * Parts the large mark at page va, in the range, if it reaches beyond the range, so that what is done up to there
+ * needs no memory.
+ */
 static bool
 edge_part(struct vm_cursor_state *c, u64 va)
 {
@@ -280,7 +299,9 @@ vm_cursor_abandon(void)
 		cursor_end(this_cpu()->current, this_cpu()->current->cursor);
 }
 
-/** The state behind a ticket; traps where that is not the running task's open cursor, or npages reach beyond its end. */
+/**
+ * The state behind a ticket; traps where that is not the running task's open cursor, or npages reach beyond its end.
+ */
 static struct vm_cursor_state *
 cursor_check(const struct vm_cursor *cursor, u64 npages)
 {
@@ -381,7 +402,10 @@ vm_cursor_mark(struct vm_cursor *cursor, u64 npages, u64 mark, u64 *done)
 		u64 *entry = mark != 0 ? entry_make(c, c->va, level) : nullptr;
 		if (entry == nullptr)
 			break;
-		/* A table in the place of a large mark goes first; it lies in the range wholly, so no memory is needed. */
+		/*
+		 * A table in the place of a large mark goes first; it lies in the range wholly, so no memory is
+		 * needed.
+		 */
 		if (level > 0 && arch_pte_present(pte_load(entry)))
 			range_zap(c, c->va, c->va + table_span(level));
 		entry_set(c, entry, c->va, arch_pte_mark(mark));
@@ -400,7 +424,10 @@ vm_cursor_unmap(struct vm_cursor *cursor, u64 npages)
 	return c->unmapped - before;
 }
 
-/** Sets the protection in an entry with a frame, and keeps what the processor notes in it meanwhile. => whether CPUs must forget it. */
+/**
+ * Sets the protection in an entry with a frame, and keeps what the processor notes in it meanwhile. => whether CPUs
+ * must forget it.
+ */
 static bool
 entry_protect(u64 *entry, u32 access)
 {

@@ -9,8 +9,10 @@
  * | FRAME_UNTYPED | the last reference of both kinds: to FRAME_FREE |
  * | others | their owner in the framework: to FRAME_FREE |
  *
- * A claim succeeds for one CPU only, whatever the policy answers, so no frame has two users. An access through a handle holds a
- * framework reference, got only where the state is FRAME_UNTYPED, so the page cannot become anything else in the meantime.
+ * A claim succeeds for one CPU only, whatever the policy answers, so no frame has two users. An access through a
+ * handle holds a
+ * framework reference, got only where the state is FRAME_UNTYPED, so the page cannot become anything else in the
+ * meantime.
  */
 #include <arch/string.h>
 #include <boot/boot.h>
@@ -376,7 +378,10 @@ frame_alloc_filled(struct cbytes contents)
 	if (pfn == FRAME_NONE)
 		return nullptr;
 	u8 *page = frame_virt(pfn);
-	/* SAFETY: 1. the page is claimed by us alone. 2. contents.len was checked above. 3. Where `contents` faults, the frame stays claimed: a leak. */
+	/*
+	 * SAFETY: 1. the page is claimed by us alone. 2. contents.len was checked above. 3. Where `contents` faults,
+	 * the frame stays claimed: a leak.
+	 */
 	memcpy(page, contents.ptr, contents.len);
 	memset(page + contents.len, 0, PAGE_SIZE - contents.len);
 	frames_publish(pfn, 1, FRAME_UNTYPED, ref_word(FRAME_UNTYPED, 1, 0));
@@ -436,8 +441,10 @@ frame_access(struct frame *frame, size_t off, size_t len)
 }
 
 /*
- * SAFETY (the accesses below): 1. [off, off + len) lies in the page, and the frame is untyped and stays so until it is unpinned: frame_access.
- * 2. Nothing typed is ever read from it, and what user space or a device writes meanwhile changes bytes only. 3. Where the service's side of
+ * SAFETY (the accesses below): 1. [off, off + len) lies in the page, and the frame is untyped and stays so until it is
+ * unpinned: frame_access.
+ * 2. Nothing typed is ever read from it, and what user space or a device writes meanwhile changes bytes only. 3. Where
+ *    the service's side of
  * a copy faults, the pin stays: the frame leaks.
  */
 void
@@ -469,7 +476,7 @@ frame_copy(struct frame *dst, struct frame *src)
 		frame_unpin(src);
 		misuse("frame_copy: the destination is not in use");
 	}
-	page_copy(frame_virt(frame_pfn(dst)), from);
+	page_copy(frame_virt(frame_pfn(dst)), from);   /* SAFETY: both are pinned: whole untyped pages */
 	frame_unpin(dst);
 	frame_unpin(src);
 }
@@ -479,6 +486,7 @@ frame_word32(struct frame *frame, size_t off)
 {
 	if ((off & 3) != 0)
 		misuse("frame: misaligned word");
+	/* SAFETY: the page is page aligned and off a multiple of 4; frame_access checks the rest. */
 	return (u32 *)frame_access(frame, off, sizeof(u32));
 }
 

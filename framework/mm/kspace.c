@@ -2,10 +2,12 @@
 /**
  * Kernel mappings: page tables of kernel space, W^X, and taking mappings back from every CPU.
  *
- * Each kernel address has one owner (a heap's slab, a stack's slot, the metadata, a device mapping), which alone maps and unmaps it; tables are
+ * Each kernel address has one owner (a heap's slab, a stack's slot, the metadata, a device mapping), which alone maps
+ * and unmaps it; tables are
  * added by compare-and-swap and never removed. So no lock is needed.
  *
- * A mapping goes in three steps: retire (the entry keeps the frame's number but is absent), flush (every CPU forgets), reclaim
+ * A mapping goes in three steps: retire (the entry keeps the frame's number but is absent), flush (every CPU forgets),
+ * reclaim
  * (the frame is free). One flush serves any number of retired pages.
  */
 #include <mm/mm_impl.h>
@@ -27,6 +29,7 @@ table_create(u64 *entry, u64 old)
 	u64 pfn = kernel_frames_alloc(1, 1, FRAME_NONE, FRAME_TABLE);
 	if (pfn == FRAME_NONE)
 		return nullptr;
+	/* SAFETY: the page is ours alone until it stands in the entry; tables are indexed below TABLE_ENTRIES. */
 	u64 *table = frame_virt(pfn);
 	for (u32 i = 0; old != 0 && i < TABLE_ENTRIES; i++)
 		table[i] = old;   /* what stood for the whole span stands for each part of it */
@@ -40,7 +43,10 @@ table_create(u64 *entry, u64 old)
 static u64 *
 kspace_entry(u64 va, bool create)
 {
-	/* SAFETY: the root and every table below it is a page in the direct map that is never freed; indices are below 512: table_index. */
+	/*
+	 * SAFETY: the root and every table below it is a page in the direct map that is never freed; indices are
+	 * below 512: table_index.
+	 */
 	u64 *table = phys_to_virt(arch_kernel_root());
 	for (u32 level = TABLE_ROOT_LEVEL; level > 0; level--) {
 		u64 *entry = &table[table_index(va, level)];
@@ -92,7 +98,10 @@ kspace_back_once(u64 va, enum frame_use use)
 	u64 pfn = kernel_frames_alloc(1, 1, FRAME_NONE, use);
 	if (pfn == FRAME_NONE)
 		return false;
-	/* Nobody may see the entry present before the architecture has the mapping; interrupts are off, so others wait a moment only. */
+	/*
+	 * Nobody may see the entry present before the architecture has the mapping; interrupts are off, so others
+	 * wait a moment only.
+	 */
 	u64 flags = arch_irq_save();
 	bool mine = ref_move(entry, 0, arch_pte_mark(ENTRY_BUSY));
 	if (mine) {
@@ -153,7 +162,7 @@ struct kspace_range { u64 va, npages; };
 static void
 kspace_flush_here(void *arg)
 {
-	const struct kspace_range *range = arg;
+	const struct kspace_range *range = arg;   /* SAFETY: kspace_flush's, who waits for us */
 	arch_tlb_flush_kernel(range->va, range->npages);
 }
 
@@ -188,6 +197,7 @@ void
 kspace_init(void)
 {
 	/* User roots copy the kernel's root entries, so all that will ever be wanted are made now. */
+	/* SAFETY: the root is a page in the direct map; table_index is below 512. */
 	u64 *root = phys_to_virt(arch_kernel_root());
 	for (u32 i = 0; i < COUNTOF(regions); i++) {
 		u64 end = MIN(regions[i].end, regions[i].start + KSPACE_REGION_MAX);

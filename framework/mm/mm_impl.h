@@ -13,8 +13,10 @@
 /**
  * A frame's metadata; its address is the service's handle, so it lies at one place for ever.
  *
- * `word` (ref.h): the state is enum frame_use. FRAME_UNTYPED frames are counted by both kinds of references; every other use has counts
- * of 0 and belongs to its owner in the framework alone. FRAME_RESERVED is also what a frame is between two uses, while it is zeroed.
+ * `word` (ref.h): the state is enum frame_use. FRAME_UNTYPED frames are counted by both kinds of references; every
+ * other use has counts
+ * of 0 and belongs to its owner in the framework alone. FRAME_RESERVED is also what a frame is between two uses, while
+ * it is zeroed.
  */
 struct frame {
 	u64 word;                  /* [atomic] */
@@ -32,7 +34,9 @@ bool frame_exists(u64 pfn);
 static inline struct frame *
 frame_at(u64 pfn)
 {
-	/* SAFETY: callers have seen frame_exists(pfn), or hold the frame; metadata of such frames is mapped for ever. */
+	/*
+	 * SAFETY: callers have seen frame_exists(pfn), or hold the frame; metadata of such frames is mapped for ever.
+	 */
 	return (struct frame *)(META_BASE + pfn * sizeof(struct frame));
 }
 
@@ -42,7 +46,10 @@ static inline void *frame_virt(u64 pfn) { return phys_to_virt(pfn << PAGE_SHIFT)
 /** A reference for a page-table entry. => false where the frame is not untyped. */
 bool frame_map_get(struct frame *frame);
 void frame_map_drop(struct frame *frame);
-/** The len bytes at off of its page, pinned until frame_unpin; traps beyond the page and where the frame is not in use. */
+/**
+ * The len bytes at off of its page, pinned until frame_unpin; traps beyond the page and where the frame is not in
+ * use.
+ */
 u8 *frame_access(struct frame *frame, size_t off, size_t len);
 
 /* Page tables: 4 levels of 512 entries, level 3 is the root's. */
@@ -58,7 +65,10 @@ table_index(u64 va, u32 level)
 
 static inline u64 pte_load(const u64 *entry) { return __atomic_load_n(entry, __ATOMIC_ACQUIRE); }
 
-/** The table below `entry`, whose value was `old`, empty or a mark: a new one full of that. The winner's where another CPU was faster; null: no memory. */
+/**
+ * The table below `entry`, whose value was `old`, empty or a mark: a new one full of that. The winner's where another
+ * CPU was faster; null: no memory.
+ */
 u64 *table_create(u64 *entry, u64 old);
 
 enum : u64 { KSPACE_REGION_MAX = (u64)1 << 42 };   /* of each region of kernel space, at most so much is used */
@@ -83,7 +93,8 @@ bool shootdown_allowed(void);
 void policy_fault(u64 *counter, struct cbytes what);
 extern struct policy_faults policy_fault_counts; /* [atomic] each */
 /**
- * Runs the statement, a call of `policy`, contained and with interrupts off; where it traps, `fallback` is `active` for good.
+ * Runs the statement, a call of `policy`, contained and with interrupts off; where it traps, `fallback` is `active`
+ * for good.
  * => false then: what the statement was to assign is unknown.
  */
 #define POLICY_CALL(active, fallback, counter, ...)                                                                    \

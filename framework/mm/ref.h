@@ -8,7 +8,8 @@
  * | 28 … 55 | references of the framework |
  * | 56 … 63 | state, defined by the user of the word |
  *
- * Invariant: what the word guards leaves its state only in the step that takes the last reference of both kinds, so whoever
+ * Invariant: what the word guards leaves its state only in the step that takes the last reference of both kinds, so
+ * whoever
  * took a reference in a state finds that state until it lets go. A count that has reached REF_MAX stays there for ever.
  */
 #pragma once
@@ -58,7 +59,10 @@ ref_get(u64 *word, u32 state, enum ref_kind kind)
 
 enum ref_put : u32 { REF_NONE, REF_LEFT, REF_LAST };
 
-/** One reference less. REF_NONE: there was none in this state, nothing changed. REF_LAST: the word is `last` now, whose state is another. */
+/**
+ * One reference less. REF_NONE: there was none in this state, nothing changed. REF_LAST: the word is `last` now,
+ * whose state is another.
+ */
 static inline enum ref_put
 ref_put(u64 *word, u32 state, enum ref_kind kind, u64 last)
 {

@@ -10,6 +10,7 @@ struct segment {
 static void
 segment_release(struct object *object)
 {
+	/* SAFETY: heaps call release with objects of their type only. */
 	struct segment *segment = (struct segment *)object;
 	for (u64 i = 0; i < segment->nframes; i++)
 		frame_unpin(frame_at(segment->pfn + i));
@@ -81,7 +82,8 @@ segment_write(struct segment *segment, size_t off, struct cbytes src)
 struct frame *
 segment_frame(struct segment *segment, u32 i)
 {
-	struct frame *frame = frame_at(virt_to_phys(segment_access(segment, (size_t)i << PAGE_SHIFT, PAGE_SIZE)) >> PAGE_SHIFT);
+	const u8 *page = segment_access(segment, (size_t)i << PAGE_SHIFT, PAGE_SIZE);
+	struct frame *frame = frame_at(virt_to_phys(page) >> PAGE_SHIFT);
 	frame_get(frame);
 	handle_leave(&segment_handle_type, segment);
 	return frame;

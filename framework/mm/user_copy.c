@@ -2,7 +2,8 @@
 /**
  * Copying to and from the running task's user memory.
  *
- * The architecture copies through the loaded page tables as the user program would, and stops at the first byte that it may not
+ * The architecture copies through the loaded page tables as the user program would, and stops at the first byte that
+ * it may not
  * touch; here is checked that the addresses are user addresses and that it is the task's own space that is loaded.
  */
 #include <mm/vm_space_impl.h>
@@ -29,7 +30,10 @@ user_done(size_t copied, size_t len, size_t *done)
 	return copied == len ? OK : EFAULT;
 }
 
-/* SAFETY (below): the user side is checked by user_reach and the processor, the kernel side is a slice or a pinned frame; faults on either end the copy. */
+/*
+ * SAFETY (below): the user side is checked by user_reach and the processor, the kernel side is a slice or a pinned
+ * frame; faults on either end the copy.
+ */
 err_t
 user_read(struct bytes dst, uaddr_t at, size_t *done)
 {

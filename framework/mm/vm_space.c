@@ -2,10 +2,12 @@
 /**
  * User address spaces: which CPU has which one loaded, and making CPUs forget translations.
  *
- * Each flush of a space has a number, tlb_gen. A CPU notes up to which flush the entries under an address-space id (ASID) are good:
+ * Each flush of a space has a number, tlb_gen. A CPU notes up to which flush the entries under an address-space id
+ * (ASID) are good:
  * - where the space is loaded, the flush comes as an interrupt;
  * - elsewhere nothing happens, and the CPU compares when it loads the space the next time.
- * No flush is missed: the flusher changes the entries, adds 1 to tlb_gen, then reads `cpus`; the loader sets its bit in `cpus`, then reads
+ * No flush is missed: the flusher changes the entries, adds 1 to tlb_gen, then reads `cpus`; the loader sets its bit
+ * in `cpus`, then reads
  * tlb_gen. All of these are sequentially consistent, so at least one of the two sees the other.
  */
 #include <arch/string.h>
@@ -26,10 +28,14 @@ static u64 space_last_id;   /* [atomic] */
 static void
 space_release(struct object *object)
 {
+	/* SAFETY: heaps call release with objects of their type only. */
 	struct vm_space *space = (struct vm_space *)object;
 	if (space->root == 0)
 		return;
-	/* No CPU has it loaded, since each that has holds a reference. What TLBs still have under its old ASIDs is dropped when those are reused. */
+	/*
+	 * No CPU has it loaded, since each that has holds a reference. What TLBs still have under its old ASIDs is
+	 * dropped when those are reused.
+	 */
 	fw_assert(__atomic_load_n(&space->cpus, __ATOMIC_SEQ_CST) == 0);
 	space_clear(space);
 	kernel_frames_free(space->root >> PAGE_SHIFT, 1, FRAME_TABLE);
@@ -49,7 +55,10 @@ vm_space_create(struct vm_space **out)
 		heap_discard(&vm_space_handle_type, space);
 		return ENOMEM;
 	}
-	/* SAFETY: both roots are whole pages in the direct map, the new one ours alone. The kernel's half of the root is fixed since boot: arch_kernel_root. */
+	/*
+	 * SAFETY: both roots are whole pages in the direct map, the new one ours alone. The kernel's half of the root
+	 * is fixed since boot: arch_kernel_root.
+	 */
 	memcpy((u64 *)frame_virt(pfn) + TABLE_ENTRIES / 2, (u64 *)phys_to_virt(arch_kernel_root()) + TABLE_ENTRIES / 2, PAGE_SIZE / 2);
 	space->root = pfn << PAGE_SHIFT;
 	space->id = __atomic_add_fetch(&space_last_id, 1, __ATOMIC_RELAXED);
@@ -129,7 +138,10 @@ space_leave_here(void *space)
 		space_load(nullptr);
 }
 
-/** After a reference went: where no service has the space any more, idle CPUs let it go, so that its memory is free soon. The caller holds it. */
+/**
+ * After a reference went: where no service has the space any more, idle CPUs let it go, so that its memory is free
+ * soon. The caller holds it.
+ */
 static void
 space_abandon(struct vm_space *space)
 {
@@ -182,7 +194,7 @@ struct space_flush { struct vm_space *space; u64 va, npages, gen; };
 static void
 space_flush_here(void *arg)
 {
-	const struct space_flush *flush = arg;
+	const struct space_flush *flush = arg;   /* SAFETY: space_flush's, who waits for us */
 	if (this_cpu()->space != flush->space)
 		return;
 	struct space_cpu *here = cpu_local_here_(&space_cpu_cpu_local_);

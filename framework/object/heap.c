@@ -2,8 +2,10 @@
 /**
  * The typed heap: allocation, references, checked downcasts. Where slots lie: slab.c.
  *
- * Why no answer of the policy can do harm: a slot is handed out only by a compare-and-swap of its header from free to claimed, in a slab
- * that was entered while it had memory and keeps it until left. So a slot has one owner at a time, whatever the policy says.
+ * Why no answer of the policy can do harm: a slot is handed out only by a compare-and-swap of its header from free to
+ * claimed, in a slab
+ * that was entered while it had memory and keeps it until left. So a slot has one owner at a time, whatever the policy
+ * says.
  */
 #include <arch/string.h>
 #include <object/slab.h>
@@ -28,7 +30,10 @@ slot_object(const struct slot *slot)
 	return (struct object *)(slot->header + 1);
 }
 
-/** Makes the slot that the policy answered a live object whose first `bytes` bytes are zero; null where it is not free. */
+/**
+ * Makes the slot that the policy answered a live object whose first `bytes` bytes are zero; null where it is not
+ * free.
+ */
 static struct object *
 slot_claim(struct heap *heap, u32 number, u64 bytes, u32 length)
 {
@@ -42,7 +47,10 @@ slot_claim(struct heap *heap, u32 number, u64 bytes, u32 length)
 		return nullptr;
 	}
 	struct object *object = slot_object(&slot);
-	/* SAFETY: the slot is ours alone (the compare-and-swap), has memory (entered), and `bytes` is no more than its class has. */
+	/*
+	 * SAFETY: the slot is ours alone (the compare-and-swap), has memory (entered), and `bytes` is no more than
+	 * its class has.
+	 */
 	if (state == SLOT_FREE)
 		memset(object, 0, bytes);
 	if (heap->type->elem_size != 0)
@@ -101,7 +109,8 @@ static bool
 slab_release(struct heap *heap, bool urgent)
 {
 	u32 slab;
-	if ((heap->type->flags & HEAP_FRAMEWORK) != 0 || !SLAB_POLICY(slab = policy->slab_release(heap->id, urgent)) || slab == SLOT_NONE)
+	if ((heap->type->flags & HEAP_FRAMEWORK) != 0 ||
+	    !SLAB_POLICY(slab = policy->slab_release(heap->id, urgent)) || slab == SLOT_NONE)
 		return false;
 	bool retired = slab_retire(heap, slab);
 	if (!retired)
@@ -140,7 +149,10 @@ static struct rcu_head rcu_head; /* [self] of who set rcu_running */
 
 static void rcu_done(struct rcu_head *unused);
 
-/** Lets what was deferred until now wait for a grace period, unless one is on its way: then that one's end comes back here. */
+/**
+ * Lets what was deferred until now wait for a grace period, unless one is on its way: then that one's end comes back
+ * here.
+ */
 static void
 rcu_kick(void)
 {
@@ -165,7 +177,10 @@ rcu_done(struct rcu_head *unused)
 			struct slot slot = slot_at(heap, number);
 			number = slot.header->deferred;
 			__atomic_store_n(&slot.header->word, ref_word(SLOT_CLAIMED, 0, 0), __ATOMIC_RELEASE);
-			/* A release function is a service's: where it traps, its object is lost and the others are not. */
+			/*
+			 * A release function is a service's: where it traps, its object is lost and the others are
+			 * not.
+			 */
 			(void)CONTAINED(slot_release(&slot));
 		}
 		heap->waiting = SLOT_NONE;
@@ -187,7 +202,10 @@ slot_defer(const struct slot *slot)
 
 /* --- references --- */
 
-/** The slot of an object that a service presents; traps where it is none of this type. The memory behind may be gone: then access faults. */
+/**
+ * The slot of an object that a service presents; traps where it is none of this type. The memory behind may be gone:
+ * then access faults.
+ */
 static struct slot
 slot_check(const struct heap_type *type, const void *object)
 {
@@ -197,14 +215,6 @@ slot_check(const struct heap_type *type, const void *object)
 	return slot;
 }
 
-void
-heap_get(const struct heap_type *type, struct object *object)
-{
-	struct slot slot = slot_check(type, object);
-	if (!ref_get(&slot.header->word, SLOT_LIVE, REF_SERVICE))
-		misuse("get of an object that is not live");
-}
-
 bool
 heap_get_live(const struct heap_type *type, struct object *object)
 {
@@ -212,12 +222,23 @@ heap_get_live(const struct heap_type *type, struct object *object)
 	return ref_get(&slot.header->word, SLOT_LIVE, REF_SERVICE);
 }
 
-/** A reference of `kind` less, with what that entails: `later`, or where it cannot be here, after a grace period. => false: there was none. */
+void
+heap_get(const struct heap_type *type, struct object *object)
+{
+	if (!heap_get_live(type, object))
+		misuse("get of an object that is not live");
+}
+
+/**
+ * A reference of `kind` less, with what that entails: `later`, or where it cannot be here, after a grace period. =>
+ * false: there was none.
+ */
 static bool
 slot_put(const struct slot *slot, enum ref_kind kind, bool later)
 {
 	later |= (slot->heap->type->flags & HEAP_RELEASE_IN_TASK) != 0 && !shootdown_allowed();
-	enum ref_put put = ref_put(&slot->header->word, SLOT_LIVE, kind, later ? ref_word(SLOT_DYING, 0, 1) : ref_word(SLOT_CLAIMED, 0, 0));
+	u64 last = later ? ref_word(SLOT_DYING, 0, 1) : ref_word(SLOT_CLAIMED, 0, 0);
+	enum ref_put put = ref_put(&slot->header->word, SLOT_LIVE, kind, last);
 	if (put == REF_LAST)
 		(later ? slot_defer : slot_release)(slot);
 	return put != REF_NONE;
@@ -291,7 +312,8 @@ heap_drop(const struct heap_type *type, void *object)
 void
 heap_publish(const struct heap_type *type, void *object)
 {
-	bool mine = ref_move(&slot_known(type, object).header->word, ref_word(SLOT_CLAIMED, 0, 0), ref_word(SLOT_LIVE, 1, 0));
+	struct slot slot = slot_known(type, object);
+	bool mine = ref_move(&slot.header->word, ref_word(SLOT_CLAIMED, 0, 0), ref_word(SLOT_LIVE, 1, 0));
 	fw_assert(mine);
 }
 

@@ -2,8 +2,10 @@
 /**
  * The typed heap's insides: heaps, windows, slabs, slots.
  *
- * A heap holds the slots of one (type, size class). It owns up to HEAP_WINDOWS_EACH windows of addresses, each 32 times the one before, for ever.
- * A window is slabs, then the notes of all of them. A slab is a power of two of addresses with `pages` pages behind its start or none. A slot
+ * A heap holds the slots of one (type, size class). It owns up to HEAP_WINDOWS_EACH windows of addresses, each 32
+ * times the one before, for ever.
+ * A window is slabs, then the notes of all of them. A slab is a power of two of addresses with `pages` pages behind
+ * its start or none. A slot
  * is a header of 16 bytes and the object. Slots and slabs of a heap are numbered through over its windows.
  */
 #pragma once

@@ -2,12 +2,16 @@
 /**
  * Heaps, their windows of addresses, and the memory behind slabs.
  *
- * A slab's states: NONE (no memory; its number is on `unused`, or beyond nslabs) → BACKED (slab_grow) → GOING (slab_retire, only with all
- * slots free; unmapped, its number is on `draining`) → NONE (slab_flush, once each CPU has forgotten the mapping). A number is therefore never
+ * A slab's states: NONE (no memory; its number is on `unused`, or beyond nslabs) → BACKED (slab_grow) → GOING
+ * (slab_retire, only with all
+ * slots free; unmapped, its number is on `draining`) → NONE (slab_flush, once each CPU has forgotten the mapping). A
+ * number is therefore never
  * mapped to new memory while a CPU may still see the old.
  *
- * Which heap an address belongs to stands in a table with an entry for each granule, written once, when a window is claimed: heap id * 4 + window.
- * The table takes the first granules itself; a page of it is mapped before the first granule that it tells of is claimed.
+ * Which heap an address belongs to stands in a table with an entry for each granule, written once, when a window is
+ * claimed: heap id * 4 + window.
+ * The table takes the first granules itself; a page of it is mapped before the first granule that it tells of is
+ * claimed.
  */
 #include <arch/string.h>
 #include <object/slab.h>
@@ -78,7 +82,10 @@ window_bytes(const struct heap *heap, u32 k)
 static u16 *
 granule_entry(u64 granule)
 {
-	/* SAFETY: callers have backed the entry's page (granules_back), or have seen that the granule is claimed, or one of the table's own. */
+	/*
+	 * SAFETY: callers have backed the entry's page (granules_back), or have seen that the granule is claimed, or
+	 * one of the table's own.
+	 */
 	return (u16 *)HEAP_BASE + granule;
 }
 
@@ -108,7 +115,10 @@ window_claim(struct heap *heap, u32 k)
 		bool mine = start == heap_next_granule && heap->nwindows == k;
 		if (mine) {
 			u64 base = HEAP_BASE + ((u64)start << HEAP_GRANULE_SHIFT);
-			/* SAFETY: the notes lie behind the slabs in the window, which is the heap's for ever; see heap_window_slabs. */
+			/*
+			 * SAFETY: the notes lie behind the slabs in the window, which is the heap's for ever; see
+			 * heap_window_slabs.
+			 */
 			heap->windows[k] = (struct heap_window){ .base = base, .first = first, .nslabs = (u32)nslabs,
 				.slabs = (struct slab *)(base + (nslabs << heap->slab_shift)) };
 			for (u32 g = start; g < start + n; g++)
@@ -146,6 +156,7 @@ slab_at(const struct heap *heap, u32 slab)
 {
 	const struct heap_window *window = slab_window(heap, slab);
 	fw_assert(window != nullptr);
+	/* SAFETY: below nslabs of the window (slab_window), and used before, so its note's page is mapped for ever. */
 	return &window->slabs[slab - window->first];
 }
 
@@ -189,10 +200,17 @@ slot_find(const struct heap_type *type, const void *object, struct slot *out)
 	if (slab >= window->nslabs || window->first + slab >= __atomic_load_n(&heap->nslabs, __ATOMIC_ACQUIRE) || in < heap->offset)
 		return false;
 	in -= heap->offset;
-	/* Exact: in < 2^16 wherever there is more than one slot, and the inverse is off by less than stride ≤ 2^16 parts in 2^32. */
+	/*
+	 * Exact: in < 2^16 wherever there is more than one slot, and the inverse is off by less than stride ≤ 2^16
+	 * parts in 2^32.
+	 */
 	u64 i = heap->slots == 1 ? 0 : in * heap->inverse >> 32;
 	if (i >= heap->slots || i * heap->stride != in)
 		return false;
+	/*
+	 * SAFETY: the tag names a window of the heap, slab < window->nslabs and the slab was used before (both
+	 * checked).
+	 */
 	*out = (struct slot){ heap, &window->slabs[slab], slot_header_at(at), (u32)(window->first + slab) * heap->slots + (u32)i };
 	return true;
 }

@@ -10,7 +10,10 @@ extern const struct slab_policy slab_policy_fallback;
 struct heap *heap_of(const struct heap_type *type, u32 class);
 /** Heap number id, 1 … heap_count(). */
 struct heap *heap_at(u32 id);
-/** Whether so many slots are free that growing makes no sense. Looked at now and then only: each time the number of slabs has doubled. */
+/**
+ * Whether so many slots are free that growing makes no sense. Looked at now and then only: each time the number of
+ * slabs has doubled.
+ */
 bool heap_is_ample(const struct heap *heap);
 
 /** The slot whose object is at `object`. => false: no object of this type can be there. */
@@ -24,7 +27,13 @@ void slab_leave(struct slab *slab);
 
 /** Gives a slab memory and makes all its slots free. => its number; SLOT_NONE: no memory. */
 u32 slab_grow(struct heap *heap);
-/** Takes the memory of a slab away. => false: it has none, or one of its slots is not free; or its heap keeps its pages. */
+/**
+ * Takes the memory of a slab away. => false: it has none, or one of its slots is not free; or its heap keeps its
+ * pages.
+ */
 bool slab_retire(struct heap *heap, u32 slab);
-/** Frees what retired slabs had, where that is worth an interrupt of every CPU (or `urgent`) and allowed here. => true: it did. */
+/**
+ * Frees what retired slabs had, where that is worth an interrupt of every CPU (or `urgent`) and allowed here. =>
+ * true: it did.
+ */
 bool slab_flush(bool urgent);

@@ -16,7 +16,10 @@ struct frame;
 
 /** One zeroed page with one reference; null when memory is gone. Any context. */
 struct frame *frame_alloc(void);
-/** As frame_alloc without the zeroing, for a frame that is filled with `bytes` right here: the two become one act. => `contents` longer than a page traps; a shorter one is followed by zeroes. */
+/**
+ * As frame_alloc without the zeroing, for a frame that is filled with `bytes` right here: the two become one act. =>
+ * `contents` longer than a page traps; a shorter one is followed by zeroes.
+ */
 struct frame *frame_alloc_filled(struct cbytes contents);
 void frame_get(struct frame *frame);   /* => traps on a free frame; saturates */
 void frame_put(struct frame *frame);   /* => traps where no service reference is left */
@@ -34,7 +37,10 @@ u32 frame_load32(struct frame *frame, size_t off);
 void frame_store32(struct frame *frame, size_t off, u32 value);
 bool frame_cas32(struct frame *frame, size_t off, u32 *scoped expected, u32 to);
 
-/** The services' note on a frame (which page of which file …): one reference and one word, theirs to define. Not counted. */
+/**
+ * The services' note on a frame (which page of which file …): one reference and one word, theirs to define. Not
+ * counted.
+ */
 struct object *frame_owner(struct frame *frame);
 void frame_set_owner(struct frame *frame, struct object *owner, u64 index);
 u64 frame_owner_index(struct frame *frame);

@@ -88,7 +88,9 @@ PRIVATE void *heap_check_type_(HEAP_TYPE void *p); /* never called: carries the 
 		.nids = 1,                                                                                             \
 	}
 
-/** Size classes of arrays: up to 64 bytes, then four to each doubling up to 1 GiB, so that at most a fifth is unused. */
+/**
+ * Size classes of arrays: up to 64 bytes, then four to each doubling up to 1 GiB, so that at most a fifth is unused.
+ */
 enum : u32 { HEAP_SIZE_CLASSES = 97 };
 
 /**

@@ -76,7 +76,9 @@ cbytes_of_plain(PLAIN const void *scoped p, size_t len)
 	return (struct cbytes){ p, len };
 }
 
-/** The bytes of an lvalue of plain data (integers, arrays and padding-free structs of them): to fill it or to send it. */
+/**
+ * The bytes of an lvalue of plain data (integers, arrays and padding-free structs of them): to fill it or to send it.
+ */
 #define BYTES_OF(lvalue)  bytes_of_plain(&(lvalue), sizeof(lvalue))
 #define CBYTES_OF(lvalue) cbytes_of_plain(&(lvalue), sizeof(lvalue))
 
