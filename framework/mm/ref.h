@@ -9,8 +9,7 @@
  * | 56 … 63 | state, defined by the user of the word |
  *
  * Invariant: what the word guards leaves its state only in the step that takes the last reference of both kinds, so
- * whoever
- * took a reference in a state finds that state until it lets go. A count that has reached REF_MAX stays there for ever.
+ * whoever took a reference in a state finds that state until it lets go. A count that has reached REF_MAX stays there.
  */
 #pragma once
 

@@ -11,7 +11,7 @@ static u32 contents, lasts;
 static void
 let_go(enum ref_kind kind)
 {
-	enum ref_put put = ref_put(&word, LIVE, kind, DEAD);
+	enum ref_put put = ref_put(&word, LIVE, kind, ref_word(DEAD, 0, 0));
 	EXPLORE_CHECK(put != REF_NONE);
 	if (put == REF_LAST) {
 		EXPLORE_CHECK(__atomic_fetch_add(&lasts, 1, __ATOMIC_RELAXED) == 0);
@@ -65,7 +65,7 @@ saturating_thread(void)
 {
 	EXPLORE_CHECK(ref_get(&word, LIVE, REF_SERVICE));
 	EXPLORE_CHECK(ref_get(&word, LIVE, REF_SERVICE));
-	EXPLORE_CHECK(ref_put(&word, LIVE, REF_SERVICE, DEAD) == REF_LEFT);
+	EXPLORE_CHECK(ref_put(&word, LIVE, REF_SERVICE, ref_word(DEAD, 0, 0)) == REF_LEFT);
 }
 
 static void

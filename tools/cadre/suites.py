@@ -31,7 +31,7 @@ def counted(tally, name, lines, status, repeat):
     """Takes a runner's own count from its last lines; shows its failures and what to type to see them again."""
     count = next((m for m in map(COUNT.match, reversed(lines)) if m), None)
     for line in lines:
-        if line.startswith(("FAIL", "leak")) or "panic" in line:
+        if line.startswith(("FAIL", "leak", "panic:")):
             print(f"  {name}: {line}")
     if count is None or status not in (0, 1) or (status == 1 and count[2] == "0"):
         tally.add(int(count[1]) if count else 0, (int(count[2]) if count else 0) + 1)
