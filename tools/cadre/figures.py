@@ -34,6 +34,7 @@ def main():
         json.loads(pathlib.Path(rows.name).read_text())
         parts.append(block("Beside Linux", "./cadre bench", bench))
     coverage = output(sys.executable, "tools/coverage/coverage.py", "--markdown")
+    coverage = coverage[coverage.index("| "):]   # what the build printed comes first
     parts.append(f"\n## Coverage of the trusted half\n\n`make coverage`\n\n{coverage}\n")
     (ROOT / "docs" / "figures.md").write_text("".join(parts))
 
