@@ -22,13 +22,14 @@ class Machine:
     append: str = ""
     initrd: str | None = None
     log: str | None = None
+    exit_port: bool = True
     extra: tuple = ()
 
     def command(self):
         machine = self.machine + (",isa-serial=on" if self.machine == "microvm" else "")
         args = [QEMU, "-accel", "tcg", "-machine", machine, "-cpu", self.cpu, "-smp", str(self.smp), "-m", self.mem,
                 "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
-                "-device", EXIT_PORT, "-kernel", self.kernel]
+                "-kernel", self.kernel, *(("-device", EXIT_PORT) if self.exit_port else ())]
         append = self.append
         if self.log:
             args += ["-debugcon", f"file:{self.log}"]

@@ -154,6 +154,15 @@ def suite_crash(tally):
                    f"status {status}, {reports} reports, {lines[-8:]}; {qemu.show(machine)}")
 
 
+def suite_power(tally):
+    """Power-off by the firmware's tables, where there is no port to leave an exit status in."""
+    build()
+    for kind in ("q35", "pc", "microvm"):
+        machine = qemu.Machine(kernel=str(OUT / "cadre.elf"), machine=kind, exit_port=False, log="/dev/null")
+        status, lines = qemu.capture(machine, 60)
+        tally.case(f"power_off_by_acpi_on_{kind}", status == 0, f"status {status}, {lines[-3:]}; {qemu.show(machine)}")
+
+
 SUITES = {
     "tree": (suite_tree, True),
     "build": (suite_build, True),
@@ -167,6 +176,7 @@ SUITES = {
                               ("microvm", dict(smp=2, machine="microvm"))]), False),
     "crash": (suite_crash, True),
     "boot": (suite_boot, True),
+    "power": (suite_power, True),
 }
 
 
