@@ -446,6 +446,25 @@ struct plum { u64 word; };
 OBJECT_DECLARE(plum);
 OBJECT_DEFINE(plum);
 
+static u32 keeping_take(u32 heap) { preempt_disable(); return slab_policy.take(heap); }
+static const struct slab_policy keeping_policy = { keeping_take, evil_give, evil_added, evil_release };
+
+TEST(slab_policy_that_keeps_preemption_off_is_replaced)
+{
+	u64 flags = arch_irq_save();
+	u32 off = this_cpu()->preempt_off;
+	slab_policy_active = &keeping_policy;
+	struct plum *plum = plum_alloc();
+	EXPECT(slab_policy_active == &slab_policy_fallback);
+	EXPECT_EQ(this_cpu()->preempt_off, off);
+	if (plum != nullptr)
+		plum_put(plum);
+	for (u32 slab; (slab = slab_policy_fallback.slab_release(plum_heap_type.ids[0], true)) != SLOT_NONE;)
+		EXPECT(slab_retire(heap_of(&plum_heap_type, 0), slab));
+	slab_policy_active = &slab_policy;
+	arch_irq_restore(flags);
+}
+
 TEST(slab_policy_that_traps_is_replaced)
 {
 	u64 flags = arch_irq_save();

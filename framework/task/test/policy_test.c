@@ -240,3 +240,33 @@ TEST(error_of_task_init_is_that_of_task_create)
 	evil_end();
 	EXPECT(task == nullptr);
 }
+
+/* A task belongs to its creator alone until it is whole: a policy that starts or puts it sooner traps. */
+static void (*init_misuse)(struct task *task);
+static void init_starts(struct task *task) { (void)task_start(task); }
+static err_t
+init_meddles(struct task *task, struct object **entity)
+{
+	(void)entity;
+	init_misuse(task);
+	return EAGAIN;
+}
+
+TEST(task_that_is_being_created_is_out_of_the_policys_reach)
+{
+	if (skipped())
+		return;
+	static void (*const misuses[])(struct task *) = { init_starts, task_put };
+	for (u32 i = 0; i < COUNTOF(misuses); i++) {
+		struct task *task = nullptr;
+		evil_begin();
+		init_misuse = misuses[i];
+		evil.task_init = init_meddles;
+		evil_set();
+		err_t result = task_create(nothing, nullptr, TEXT("x"), &task);
+		EXPECT(sched_policy_active != &evil);   /* it has trapped */
+		evil_end();
+		if (result == OK)
+			task_put(task);
+	}
+}
