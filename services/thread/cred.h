@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * Credentials: immutable objects, shared until changed; a change publishes a new one.
+ *
+ * Source: credentials(7), capabilities(7).
+ */
+#pragma once
+
+#include <cadre/object.h>
+
+enum capability : u32 {
+	CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_FSETID, CAP_KILL, CAP_SETGID, CAP_SETUID,
+	CAP_SETPCAP, CAP_LINUX_IMMUTABLE, CAP_NET_BIND_SERVICE, CAP_NET_BROADCAST, CAP_NET_ADMIN, CAP_NET_RAW,
+	CAP_IPC_LOCK, CAP_IPC_OWNER, CAP_SYS_MODULE, CAP_SYS_RAWIO, CAP_SYS_CHROOT, CAP_SYS_PTRACE, CAP_SYS_PACCT,
+	CAP_SYS_ADMIN, CAP_SYS_BOOT, CAP_SYS_NICE, CAP_SYS_RESOURCE, CAP_SYS_TIME, CAP_SYS_TTY_CONFIG, CAP_MKNOD,
+	CAP_LEASE, CAP_AUDIT_WRITE, CAP_AUDIT_CONTROL, CAP_SETFCAP, CAP_MAC_OVERRIDE, CAP_MAC_ADMIN, CAP_SYSLOG,
+	CAP_WAKE_ALARM, CAP_BLOCK_SUSPEND, CAP_AUDIT_READ, CAP_PERFMON, CAP_BPF, CAP_CHECKPOINT_RESTORE, CAP_COUNT,
+};
+enum : u64 { CAP_ALL = ((u64)1 << CAP_COUNT) - 1 };
+
+ARRAY_DECLARE(group_array, u32);
+
+/** Never changed once published. */
+struct cred {
+	u32 uid, euid, suid, fsuid;
+	u32 gid, egid, sgid, fsgid;
+	struct group_array *groups;         /* counted; sorted; null: none */
+	u64 cap_inheritable, cap_permitted, cap_effective, cap_bounding, cap_ambient;
+	u32 securebits;
+};
+OBJECT_DECLARE(cred);
+
+/** The running thread's, without a reference. In a kernel task: root's. */
+const struct cred *cred_current(void);
+/** The same with a reference, to be kept in a file or message. */
+struct cred *cred_current_get(void);
+/** A copy of the running thread's, to be changed and installed. => null: memory is gone. */
+struct cred *cred_copy(void);
+/** Makes `cred` the running thread's; takes over the caller's reference. */
+void cred_install(struct cred *cred);
+bool cred_in_group(const struct cred *cred, u32 gid);      /* fsgid or supplementary */
+bool cred_capable(const struct cred *cred, enum capability capability);
+/** Whether the running thread has the capability in its effective set. */
+bool capable(enum capability capability);
