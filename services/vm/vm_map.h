@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * Address spaces of programs: which object stands where, with what protection; faults; copies for fork.
+ *
+ * The page table is the primary structure for faults: an entry without a frame carries the mark of its area (<cadre/vm_space.h>), so a
+ * fault takes a cursor on its own page and no lock of the whole map. Areas are also kept in a tree, for mmap and /proc.
+ *
+ * Source: mmap(2), CortenMM (SOSP'25).
+ */
+#pragma once
+
+#include <cadre/user.h>
+#include <cadre/vm_space.h>
+
+#include <vm_object.h>
+
+struct vm_map;
+OBJECT_DECLARE(vm_map);
+
+/** Flags of an area, beside its protection. */
+enum vm_area_flags : u32 {
+	VM_SHARED = 1, VM_GROWSDOWN = 2, VM_LOCKED = 4, VM_NORESERVE = 8, VM_DONTFORK = 0x10, VM_WIPEONFORK = 0x20,
+	VM_DONTDUMP = 0x40, VM_STACK = 0x80, VM_HEAP = 0x100, VM_VDSO = 0x200, VM_SEQUENTIAL = 0x400, VM_RANDOM = 0x800,
+	VM_MAY_WRITE = 0x1000, /**< mprotect may add PROT_WRITE (the file was opened for it, or the mapping is private) */
+	VM_MAY_EXEC = 0x2000, VM_MERGEABLE = 0x4000, VM_HUGEPAGE = 0x8000, VM_NOHUGEPAGE = 0x10000, VM_PFNMAP = 0x20000,
+};
+
+/** The open file behind a mapping, kept for /proc/PID/maps and for the file's lifetime, through functions since vm knows no files. */
+struct vm_file_ops {
+	void (*get)(struct object *file);
+	void (*put)(struct object *file);
+};
+
+/** What to map. `address` 0: anywhere. */
+struct vm_request {
+	uaddr_t address; u64 len;
+	enum vm_prot prot;
+	u32 flags;                          /* enum vm_area_flags */
+	enum : u32 { VM_PLACE_HINT, VM_PLACE_FIXED, VM_PLACE_FIXED_NOREPLACE, VM_PLACE_32BIT } place;
+	struct vm_object *object;           /* null: anonymous. The map takes a reference of its own */
+	u64 offset;                         /* into the object, bytes, page aligned */
+	struct object *file; const struct vm_file_ops *file_ops;
+};
+
+err_t vm_map_create(struct vm_map **scoped out);
+/** A copy for fork: private pages become copy-on-write in both. The caller is the one thread that runs in `from`, or others go on. => ENOMEM (commit limit too) */
+err_t vm_map_fork(struct vm_map *from, struct vm_map **scoped out);
+/** Makes it the running task's address space; null: none. */
+void vm_map_activate(struct vm_map *map);
+/** Everything out, before the last reference goes: at exit of its last user. `users` count threads (not /proc readers). */
+void vm_map_use(struct vm_map *map);
+void vm_map_unuse(struct vm_map *map);
+
+err_t vm_map_add(struct vm_map *map, const struct vm_request *scoped request, uaddr_t *scoped at);
+err_t vm_map_remove(struct vm_map *map, uaddr_t at, u64 len);
+err_t vm_map_protect(struct vm_map *map, uaddr_t at, u64 len, enum vm_prot prot);
+
+/** What a fault that could not be served means to the program. */
+struct vm_fault { u32 signal; i32 code; };    /* SIGSEGV with SEGV_MAPERR or SEGV_ACCERR; SIGBUS with BUS_ADRERR; 0: none (EFAULT for copies, or the process is being killed for want of memory) */
+/** Serves a fault of the running thread at `address`. => OK: try again; EFAULT: *fault says why; ENOMEM. May sleep. */
+err_t vm_map_fault(struct vm_map *map, uaddr_t address, enum user_access access, struct vm_fault *scoped fault);
+
+/** Where the parts of the program lie, for brk(2), /proc/PID/stat, prctl(PR_SET_MM). Set by execve. */
+struct vm_layout {
+	u64 code_start, code_end, data_start, data_end, brk_start, brk, stack_start, arg_start, arg_end, env_start, env_end, vdso;
+	u64 mmap_base;
+	u32 auxv_len; u64 auxv[48];
+};
+struct vm_layout vm_map_layout(struct vm_map *map);
+void vm_map_set_layout(struct vm_map *map, const struct vm_layout *scoped layout);
+
+/** In bytes: for /proc and getrusage. */
+struct vm_usage { u64 virtual, resident, resident_peak, locked, data, stack, exec, shared_resident, page_tables, virtual_peak; };
+struct vm_usage vm_map_usage(struct vm_map *map);
+
+/** One area as /proc/PID/maps shows it. `file` has a reference, put with file_ops. */
+struct vm_area_info { u64 start, end; enum vm_prot prot; u32 flags; u64 offset; struct object *file; const struct vm_file_ops *file_ops; u64 resident, dirty_private; };
+/** The first area that ends above `address`. => false: none. */
+bool vm_map_area_at(struct vm_map *map, uaddr_t address, struct vm_area_info *scoped out);
+/** Reads or writes another process' memory (process_vm_readv, /proc/PID/mem and cmdline). => EFAULT; *done bytes */
+err_t vm_map_read(struct vm_map *map, uaddr_t at, struct bytes dst, size_t *scoped done);
+err_t vm_map_write(struct vm_map *map, uaddr_t at, struct cbytes src, size_t *scoped done);
+
+/** Identity of a futex word (futex(2)): private ones by map and address, shared ones by object and offset. Plain numbers: keys never dereference. */
+struct vm_futex_key { u64 space; u64 offset; };
+err_t vm_futex_key(uaddr_t at, bool shared, bool for_write, struct vm_futex_key *scoped out);
+
+/** Memory promised to programs and not yet used, and the limit (overcommit): in pages. */
+struct vm_commit { u64 committed, limit; };
+struct vm_commit vm_commit(void);
