@@ -60,9 +60,16 @@ PRIVATE void *heap_check_type_(HEAP_TYPE void *p); /* never called: carries the 
 	static inline bool T##_get_live(struct T *object) { return heap_get_live(&T##_heap_type, (struct object *)object); } \
 	static inline void T##_put(struct T *object) { heap_put(&T##_heap_type, (struct object *)object); }            \
 	static inline void T##_put_rcu(struct T *object) { heap_put_rcu(&T##_heap_type, (struct object *)object); }    \
+	PRIVATE static inline void T##_scope_end_(struct T *const *at) { if (*at != nullptr) T##_put(*at); }           \
 	static inline struct object *T##_object(struct T *object) { return (struct object *)object; }                  \
 	static inline struct T *T##_from(struct object *object) { return (struct T *)heap_downcast(&T##_heap_type, object); } \
 	static_assert(true)
+
+/**
+ * Declares local `name`, null: whatever reference stands in it at the end of the block, however that is left, is put. To keep the
+ * object beyond, hand it on and set the local to null.
+ */
+#define REF_SCOPE(T, name) struct T *name __attribute__((cleanup(T##_scope_end_))) = nullptr
 
 #define HEAP_TYPE_ENTRY_ __attribute__((section("heap_types"), used))
 
@@ -110,6 +117,7 @@ enum : u32 { HEAP_SIZE_CLASSES = 97 };
 	static inline T *array##_at(struct array *a, u32 i) { return &a->items[bounds_check(i, a->length)]; }          \
 	static inline void array##_get(struct array *a) { heap_get(&array##_heap_type, (struct object *)a); }          \
 	static inline void array##_put(struct array *a) { heap_put(&array##_heap_type, (struct object *)a); }          \
+	PRIVATE static inline void array##_scope_end_(struct array *const *at) { if (*at != nullptr) array##_put(*at); } \
 	static inline void array##_put_rcu(struct array *a) { heap_put_rcu(&array##_heap_type, (struct object *)a); }  \
 	static inline struct object *array##_object(struct array *a) { return (struct object *)a; }                    \
 	static inline struct array *array##_from(struct object *o) { return (struct array *)heap_downcast(&array##_heap_type, o); } \
