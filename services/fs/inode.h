@@ -18,6 +18,7 @@ enum inode_type : u32 { S_IFMT = 0170000, S_IFSOCK = 0140000, S_IFLNK = 0120000,
 	S_ISUID = 04000, S_ISGID = 02000, S_ISVTX = 01000 };
 
 struct superblock;
+struct statfs;
 
 /** What stat(2) tells, and what setattr changes. */
 struct inode_attr {
