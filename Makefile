@@ -41,12 +41,14 @@ SANITIZE := $(SANITIZE_$(TARGET))
 MACHINE  += $(SANITIZE)
 endif
 
+# Generated headers that services include: below services/, where safec wants a service's headers to lie. Not checked in.
+GEN_INC    := services/syscall/gen
 INCLUDE    := -I$(CURDIR)/framework/include
 FRAMEWORK  := $(COMMON) $(MACHINE) $(INCLUDE) -Iframework -I$(ARCHDIR) -Itests/unit -Itests
 # A service: every option of the language, the stack frame bounded, signed overflow a trap.
 SAFE       := $(COMMON) $(MACHINE) -fsanitize=signed-integer-overflow \
               $(FENTRY) -fstack-clash-protection -Wframe-larger-than=2048 \
-              -Werror=frame-larger-than -Werror=return-type $(INCLUDE)
+              -Werror=frame-larger-than -Werror=return-type $(INCLUDE) -I$(GEN_INC)
 
 # --- sources -------------------------------------------------------------------------------------
 MODULES := boot cpu mm object task sync irq time user io dma debug
@@ -54,12 +56,14 @@ FW_SRC  := $(wildcard $(MODULES:%=framework/%/*.c) $(ARCHDIR)/*.c $(ARCHDIR)/*.S
 FW_TEST := $(wildcard $(MODULES:%=framework/%/test/*_test.c) $(ARCHDIR)/test/*_test.c $(ARCHDIR)/test/*.S) \
            $(wildcard services/lib/test/*_test.c) tests/unit/main.c
 POLICY  := $(wildcard services/policy/*.c)
-SERVICE := $(filter-out $(POLICY),$(wildcard services/*/*.c))
+GEN     := $(OUT)/gen
+GEN_SRC := $(GEN)/syscall_dispatch.c $(GEN)/syscall_names.c
+SERVICE := $(filter-out $(POLICY) $(wildcard services/*/test/*.c),$(wildcard services/*/*.c services/*/*/*.c)) $(GEN_SRC)
 LIB     := $(wildcard services/lib/*.c)
 TRAPPER := $(wildcard tests/services/*.c)
 HELLO   := $(wildcard examples/hello-kernel/*.c)
 
-obj = $(patsubst %,$(OUT)/%.o,$(basename $(1)))
+obj = $(patsubst %,$(OUT)/%.o,$(basename $(patsubst $(OUT)/%,%,$(1))))
 FW_OBJ := $(call obj,$(FW_SRC))
 
 ifdef HOSTED
@@ -111,7 +115,7 @@ $(OUT)/services/lib/test/%.o: services/lib/test/%.c Makefile
 # A service is checked, its options are checked, then it is compiled: one rule, so that none of the three can be left out.
 # (A hosted build is for tests under sanitizers, which take the place of some of the options: there the options go unchecked.)
 define SERVICE_RULE
-$(OUT)/$(1)/%.o: $(1)/%.c $(SAFEC) Makefile
+$(patsubst $(OUT)/$(OUT)/%,$(OUT)/%,$(OUT)/$(1))/%.o: $(1)/%.c $(SAFEC) Makefile | $(GEN_HDR)
 	@mkdir -p $$(@D)
 	@echo '  SAFEC $$<'
 	$(if $(HOSTED),,$(Q)$(SAFEC) --check-flags -- $(SAFE) $(2))
@@ -119,9 +123,11 @@ $(OUT)/$(1)/%.o: $(1)/%.c $(SAFEC) Makefile
 	@echo '  CC    $$<'
 	$(Q)$(CC) $(SAFE) $(2) -MMD -MP -c -o $$@ $$<
 endef
-# Modules that a service may include headers of: services/<module>/deps, one name a line; itself always.
-deps_of = $(addprefix -Iservices/,$(notdir $(1)) $(shell cat $(1)/deps 2>/dev/null))
-$(foreach dir,$(patsubst %/,%,$(sort $(dir $(POLICY) $(SERVICE)))),$(eval $(call SERVICE_RULE,$(dir),$(call deps_of,$(dir)))))
+# Modules that a service may include headers of: services/<module>/deps, one name a line; itself always. A folder in a module is of it.
+module_of = $(word 2,$(subst /, ,$(1)))
+deps_of = $(addprefix -Iservices/,$(call module_of,$(1)) $(shell cat services/$(call module_of,$(1))/deps 2>/dev/null))
+$(eval $(call SERVICE_RULE,$(GEN),-Iservices/syscall))
+$(foreach dir,$(patsubst %/,%,$(sort $(dir $(POLICY) $(filter-out $(GEN_SRC),$(SERVICE))))),$(eval $(call SERVICE_RULE,$(dir),$(call deps_of,$(dir)))))
 $(eval $(call SERVICE_RULE,examples/hello-kernel,))
 $(eval $(call SERVICE_RULE,tests/services,-Iservices/lib))
 
@@ -130,7 +136,7 @@ $(eval $(call SERVICE_RULE,tests/services,-Iservices/lib))
 define IMAGE_RULE
 $(OUT)/$(1): $(call obj,$(2) $(3)) $(ARCHDIR)/kernel.lds tools/ksyms/ksyms.py
 	@echo '  LINK  $$@'
-	$(Q)$(SAFEC) --link $(patsubst %,$(OUT)/%.safec,$(basename $(3)))
+	$(Q)$(SAFEC) --link $(patsubst %.o,%.safec,$(call obj,$(3)))
 	$(Q)$(LD) --gc-sections -T $(ARCHDIR)/kernel.lds -o $$@.1 $(call obj,$(2) $(3))
 	$(Q)python3 tools/ksyms/ksyms.py $$@.1 $$@.ksyms.S
 	$(Q)$(CC) --target=x86_64-unknown-linux-gnu -c -o $$@.ksyms.o $$@.ksyms.S
@@ -161,6 +167,6 @@ flags:
 	@echo $(SAFE)
 
 clean:
-	rm -rf build
+	rm -rf build $(GEN_INC)
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
