@@ -83,6 +83,7 @@ help:
 	@echo 'make tcb      size of the trusted half'
 	@echo 'make flags    the options that services are compiled with'
 	@echo 'make safec    the Safe C checker, build/tools/safec'
+	@echo 'make coverage-page  docs/syscalls.md: which system calls there are'
 	@echo 'make clean    remove build/'
 
 include $(wildcard tools/*/module.mk)
