@@ -22,8 +22,11 @@ enum poll_events : u32 {
 };
 
 struct poll_watch;
-/** Called when `events` (0: unknown) may have become true. Interrupts are off; must not sleep, nor call poll_* on the same queue. */
-typedef void poll_fn(struct poll_watch *watch, u32 events);
+/**
+ * Called when `events` (0: unknown) may have become true. Interrupts are off; must not sleep, nor call poll_* on the same queue.
+ * => whether somebody was woken by it: one exclusive watcher that says so is enough.
+ */
+typedef bool poll_fn(struct poll_watch *watch, u32 events);
 
 struct poll_queue;
 /** One watcher on one queue. Heap object of whoever watches. */
@@ -31,8 +34,8 @@ struct poll_watch {
 	poll_fn *fn;                        /* [const] */
 	struct object *owner;               /* [const] not counted: the watcher takes itself off before it goes */
 	struct poll_queue *queue;           /* where it is; under the queue's lock */
-	bool exclusive;                     /* [const] EPOLLEXCLUSIVE: one of these is woken a wake-up */
-	u64 key;                            /* [const] the watcher's own */
+	bool exclusive;                     /* [const] while it is on a queue. EPOLLEXCLUSIVE: one of these is woken a wake-up */
+	u64 key;                            /* the watcher's own */
 	LIST_LINK(struct poll_watch) link;
 };
 OBJECT_DECLARE(poll_watch);
@@ -62,5 +65,8 @@ void poll_wake_one(struct poll_queue *queue, u32 events);
 void poll_watch_add(struct poll_queue *queue, struct poll_watch *watch);
 /** => nothing where it is on none; afterwards its callback runs nowhere. */
 void poll_watch_remove(struct poll_watch *watch);
-/** For an object that goes away before its watchers (a thread's signalfd queue): takes all of them off, telling POLL_HUP. */
+/**
+ * For an object that goes away before its watchers (a thread's signalfd queue): takes all of them off, telling POLL_HUP.
+ * The object must be freed by T_put_rcu: a watcher that takes itself off may be looking at the queue.
+ */
 void poll_queue_close(struct poll_queue *queue);
