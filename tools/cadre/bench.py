@@ -14,39 +14,11 @@ import time
 
 import qemu
 from main import OUT, ROOT, build
+from root import LINUX, archive, linux_kernel
 
-LINUX = ROOT / "build" / "linux"
 COMMAND_LINE = "console=ttyS0 quiet panic=-1"
 CPU = "max,-erms,-fsrm,-pku,-la57"
 FIRST_LINE = "Hello, world!"
-
-
-def linux_kernel():
-    """Fetches Debian's kernel package and unpacks its image; returns the image's path."""
-    found = sorted(LINUX.glob("boot/vmlinuz-*"))
-    if found:
-        return found[-1]
-    print("cadre: fetching Debian's Linux kernel package (70 MB)", file=sys.stderr)
-    LINUX.mkdir(parents=True, exist_ok=True)
-    depends = subprocess.run(["apt-cache", "depends", "linux-image-amd64"], capture_output=True, text=True, check=True)
-    package = re.search(r"Depends: (linux-image-\S+)", depends.stdout)[1]
-    subprocess.run(["apt-get", "download", package], cwd=LINUX, check=True, capture_output=True)
-    deb = next(LINUX.glob("*.deb"))
-    tar = subprocess.run(["dpkg-deb", "--fsys-tarfile", str(deb)], check=True, capture_output=True).stdout
-    subprocess.run(["tar", "-x", "./boot"], cwd=LINUX, input=tar, check=True)
-    deb.unlink()
-    return sorted(LINUX.glob("boot/vmlinuz-*"))[-1]
-
-
-def cpio(files):
-    """A cpio archive (newc) of {name: (mode, contents)}."""
-    out = b""
-    for ino, (name, (mode, data)) in enumerate([*files.items(), ("TRAILER!!!", (0, b""))], 1):
-        fields = (ino, mode, 0, 0, 1, 0, len(data), 0, 0, 5 if name.startswith("dev/") else 0,
-                  1 if name.startswith("dev/") else 0, len(name) + 1, 0)
-        head = b"070701" + b"".join(b"%08x" % f for f in fields) + name.encode() + b"\0"
-        out += head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4)
-    return out
 
 
 def linux_initrd():
@@ -54,7 +26,7 @@ def linux_initrd():
     init, image = LINUX / "init", LINUX / "init.cpio"
     subprocess.run(["/usr/lib/llvm-22/bin/clang", "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-Os",
                     "-mgeneral-regs-only", "-o", str(init), "tests/bench/linux_init.c"], cwd=ROOT, check=True)
-    image.write_bytes(cpio({"dev": (0o40755, b""), "dev/console": (0o20600, b""),
+    image.write_bytes(archive({"dev": (0o40755, b""), "dev/console": (0o20600, b""),
                             "init": (0o100755, init.read_bytes())}))
     return image
 

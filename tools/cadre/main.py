@@ -26,7 +26,7 @@ def build(*targets, quiet=True):
 
 def add_machine_options(parser):
     parser.add_argument("--smp", type=int, default=2, metavar="N", help="CPUs (default: 2)")
-    parser.add_argument("--mem", default="256M", metavar="SIZE", help="memory, as QEMU writes it (default: 256M)")
+    parser.add_argument("--mem", metavar="SIZE", help="memory, as QEMU writes it (default: 512M, more for a large root)")
     parser.add_argument("--machine", default="q35", choices=("q35", "pc", "microvm"), help="QEMU's machine type")
     parser.add_argument("--cpu", default="max", help="QEMU's CPU model (default: max)")
     parser.add_argument("--append", default="", metavar="ARGS", help="more words for the kernel's command line")
@@ -34,25 +34,13 @@ def add_machine_options(parser):
 
 
 def machine_of(args, kernel, **more):
-    return qemu.Machine(kernel=str(kernel), smp=args.smp, mem=args.mem, machine=args.machine, cpu=args.cpu,
+    return qemu.Machine(kernel=str(kernel), smp=args.smp, mem=args.mem or "512M", machine=args.machine, cpu=args.cpu,
                         append=args.append, initrd=args.initrd, **more)
 
 
 def command_run(args):
-    image = {"cadre": "cadre.elf", "hello-kernel": "hello-kernel.elf"}[args.image]
-    build(f"build/x86_64/{image}")
-    if args.image == "hello-kernel" and not args.initrd:
-        build("build/x86_64/hello.bin")
-        args.initrd = str(OUT / "hello.bin")
-    log = ROOT / "build" / "run.log"
-    machine = machine_of(args, OUT / image, log=None if args.log == "console" else str(log))
-    if args.gdb:
-        machine.extra = ("-s", "-S")
-        print(f"cadre: waiting for gdb: gdb {OUT / image} -ex 'target remote :1234'", file=sys.stderr)
-    if args.print_command:
-        print(qemu.show(machine))
-        return 0
-    return qemu.interactive(machine, args.timeout)
+    import run
+    return run.main(args)
 
 
 def command_debug(args):
@@ -82,17 +70,22 @@ def command_bench(args):
 def main():
     os.chdir(ROOT)
     parser = argparse.ArgumentParser(prog="./cadre", description="Boot, test, measure and debug Cadre.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
 
-    run = commands.add_parser("run", help="boot it in QEMU")
+    run = commands.add_parser("run", help="boot it in QEMU: a shell, or one command", usage="./cadre run [OPTIONS] [-- CMD ARGS…]",
+                              description="Boots Cadre in QEMU. Without CMD: an interactive shell. With CMD: its standard "
+                              "output, standard error and exit status are ours. The kernel log goes to build/run.log.")
     add_machine_options(run)
-    run.add_argument("--image", default="cadre", choices=("cadre", "hello-kernel"), 
-                     help="which kernel (default: cadre)")
+    run.add_argument("--root", metavar="DIR", help="the root file system, from a directory (e.g. made by mmdebstrap); default: busybox")
+    run.add_argument("--kernel", default="cadre", choices=("cadre", "linux", "hello-kernel"),
+                     help="which kernel (default: cadre); linux is Debian's, on the same machine with the same initramfs")
+    run.add_argument("--trace", action="store_true", help="print system calls on standard error, as strace would")
     run.add_argument("--log", default="file", choices=("file", "console"),
                      help="where the kernel log goes: build/run.log (default) or among the console's output")
     run.add_argument("--timeout", type=float, metavar="S", help="end it after S seconds, with status 124")
     run.add_argument("--gdb", action="store_true", help="wait for gdb on port 1234 before the first instruction")
     run.add_argument("--print-command", action="store_true", help="show QEMU's command line instead")
+    run.add_argument("command", nargs="*", metavar="CMD", help="what to run, and its arguments")
     run.set_defaults(call=command_run)
 
     test = commands.add_parser("test", help="run all tests; ends in `N passed, N failed`")

@@ -23,12 +23,14 @@ class Machine:
     initrd: str | None = None
     log: str | None = None
     exit_port: bool = True
+    serials: tuple = ("stdio",)
     extra: tuple = ()
 
     def command(self):
         machine = self.machine + (",isa-serial=on" if self.machine == "microvm" else "")
         args = [QEMU, "-accel", "tcg", "-machine", machine, "-cpu", self.cpu, "-smp", str(self.smp), "-m", self.mem,
-                "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
+                "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+                *(word for line in self.serials for word in ("-serial", line)),
                 "-kernel", self.kernel, *(("-device", EXIT_PORT) if self.exit_port else ())]
         append = self.append
         if self.log:

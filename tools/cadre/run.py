@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MPL-2.0
+"""`./cadre run`: boots Cadre or Debian's Linux with a root file system and runs a shell or one command in it.
+
+The first program (guest/init.c) is ours and the same on both kernels. Serial lines: COM1 is the command's terminal or
+standard output, COM2 its standard error, COM3 takes its exit status, COM4 Linux' kernel log (Cadre's goes to QEMU's debug console).
+"""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import threading
+
+import qemu
+import root
+from main import OUT, ROOT, build
+
+MIB = 1 << 20
+ENVIRONMENT = {"HOME": "/root", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "USER": "root", "LOGNAME": "root"}
+TRACE_MARK = b"trace: "
+
+
+def base_of(args):
+    """The initramfs to run on, without our part."""
+    if args.initrd:
+        return pathlib.Path(args.initrd)
+    if not args.root:
+        return root.busybox()
+    print(f"cadre: packing {args.root}", file=sys.stderr)
+    return root.cpio(pathlib.Path(args.root), ROOT / "build" / "root" / "run-base.cpio")
+
+
+def memory_for(image):
+    """Default memory: enough to hold the image twice."""
+    return f"{max(512, 256 + 3 * (image.stat().st_size // MIB))}M"
+
+
+def machine_for(args, image, serials, log, **more):
+    linux = args.kernel == "linux"
+    words = ["rdinit=/.cadre/init", args.append]
+    if linux:
+        words[:0] = ["console=ttyS3", "quiet", "panic=-1"]
+    if args.trace:
+        words.append("trace")
+    return qemu.Machine(kernel=str(root.linux_kernel() if linux else OUT / "cadre.elf.image"), smp=args.smp,
+                        mem=args.mem or memory_for(image), machine=args.machine, cpu=args.cpu,
+                        append=" ".join(word for word in words if word), initrd=str(image), exit_port=not linux,
+                        log=None if linux else str(log), serials=tuple(serials), **more)
+
+
+class Follower(threading.Thread):
+    """Copies the lines of a growing log that carry the mark of a traced system call to standard error."""
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.path, self.over = path, threading.Event()
+
+    def run(self):
+        with open(self.path, "rb") as log:
+            rest = b""
+            while True:
+                last = self.over.wait(0.05)
+                *lines, rest = (rest + log.read()).split(b"\n")
+                for line in lines:
+                    if TRACE_MARK in line:
+                        sys.stderr.buffer.write(line.split(TRACE_MARK, 1)[1] + b"\n")
+                sys.stderr.flush()
+                if last:
+                    return
+
+
+def status_from(path):
+    """The exit status that our init reported, or None."""
+    words = path.read_text(errors="replace").split() if path.exists() else []
+    return int(words[1]) if len(words) >= 2 and words[0] == "status" and words[1].isdigit() else None
+
+
+def explain(code, log):
+    tail = log.read_text(errors="replace").splitlines()[-15:] if log.exists() else []
+    print(f"cadre: the machine stopped without an exit status (QEMU: {code}). Its log, {log}, ends in:", *tail, sep="\n  ", file=sys.stderr)
+    return 255
+
+
+def main(args):
+    if args.kernel == "hello-kernel":
+        return hello(args)
+    if args.kernel == "cadre":
+        build("build/x86_64/cadre.elf")
+    terminal = not args.command or sys.stdin.isatty() and sys.stdout.isatty()
+    where = ROOT / "build" / "run"
+    where.mkdir(parents=True, exist_ok=True)
+    log, status = ROOT / "build" / "run.log", where / f"status.{os.getpid()}"
+    for path in (log, status):
+        path.write_bytes(b"")
+    environment = dict(ENVIRONMENT, TERM=os.environ.get("TERM", "vt100") if terminal else "dumb")
+    image = root.initramfs(base_of(args), where / f"initramfs.{os.getpid()}", args.command or shell_of(args), terminal,
+                           shutil.get_terminal_size(), environment)
+    errors = os.dup(2)
+    serials = ["chardev:terminal", "chardev:errors", f"file:{status}", f"file:{log}" if args.kernel == "linux" else "null"]
+    extra = ["-chardev", "stdio,id=terminal,signal=off" if terminal else "stdio,id=terminal",
+             "-add-fd", f"fd={errors},set=1", "-chardev", "file,id=errors,path=/dev/fdset/1,append=on"]
+    if args.gdb:
+        extra += ["-s", "-S"]
+        print(f"cadre: waiting for gdb: gdb {OUT / 'cadre.elf'} -ex 'target remote :1234'", file=sys.stderr)
+    machine = machine_for(args, image, serials, log, extra=tuple(extra))
+    if args.print_command:
+        print(qemu.show(machine))
+        return 0
+    try:
+        return boot(machine, args, log, status, errors)
+    finally:
+        for path in (image, status):
+            path.unlink(missing_ok=True)
+
+
+def shell_of(args):
+    """The shell for an interactive run: bash where the root has it."""
+    has_bash = args.root and any((pathlib.Path(args.root) / place).exists() for place in ("bin/bash", "usr/bin/bash"))
+    return ["bash", "-l"] if has_bash else ["sh", "-l"]
+
+
+def boot(machine, args, log, status, errors):
+    follower = Follower(log) if args.trace else None
+    process = subprocess.Popen(machine.command(), pass_fds=(errors,), stdin=None if sys.stdin.isatty() else subprocess.DEVNULL)
+    if follower:
+        follower.start()
+    try:
+        code = process.wait(args.timeout)
+    except subprocess.TimeoutExpired:
+        qemu.stop(process)
+        print(f"cadre: ended after {args.timeout:g} s; the kernel log is {log}", file=sys.stderr)
+        return 124
+    except KeyboardInterrupt:
+        qemu.stop(process)
+        return 130
+    finally:
+        if follower:
+            follower.over.set()
+            follower.join(5)
+    reported = status_from(status)
+    return reported if reported is not None else explain(code, log)
+
+
+def hello(args):
+    """The example kernel: its program is the whole initial RAM disk."""
+    build("build/x86_64/hello-kernel.elf", "build/x86_64/hello.bin")
+    log = ROOT / "build" / "run.log"
+    machine = qemu.Machine(kernel=str(OUT / "hello-kernel.elf"), smp=args.smp, mem=args.mem or "256M", machine=args.machine,
+                           cpu=args.cpu, append=args.append, initrd=args.initrd or str(OUT / "hello.bin"), log=str(log))
+    if args.print_command:
+        print(qemu.show(machine))
+        return 0
+    return qemu.interactive(machine, args.timeout)
