@@ -64,6 +64,8 @@ struct file_ops {
 	void (*release)(struct file *file);
 	/** For splice: whether the file has pipe-like or page-cache contents; null: through read and write. */
 	err_t (*set_flags)(struct file *file, u32 flags);                       /* fcntl(F_SETFL) wants to change O_ASYNC, O_DIRECT … => default OK */
+	/** fcntl commands that fs itself does not serve: F_SETPIPE_SZ (1031), F_GETPIPE_SZ (1032) … => default EBADF for these two, else EINVAL */
+	err_t (*control)(struct file *file, u32 command, u64 arg, u64 *scoped result);
 	/** Text for /proc/PID/fdinfo, appended as the file likes. */
 	size_t (*describe)(struct file *file, struct bytes text);
 };
@@ -105,6 +107,10 @@ u32 file_poll(struct file *file, struct poll_table *scoped table);
 err_t file_ioctl(struct file *file, u32 command, u64 arg, u64 *scoped result);
 /** Whether `file` is of this kind: its ops are these. The way from a descriptor to one's own object: `if (!file_is(file, &eventfd_ops)) return EINVAL; eventfd_from(file->private)`. */
 static inline bool file_is(const struct file *file, const struct file_ops *ops) { return file->ops == ops; }
+
+/** For event/epoll.c: `gone` is called for a file with epoll_items, once its last reference is gone, before ops->release. May sleep. Set once at boot. */
+typedef void file_gone_fn(struct file *file);
+void file_gone_register(file_gone_fn *gone);
 
 /* --- descriptors ------------------------------------------------------------------------------------------------ */
 err_t fd_table_create(struct fd_table **scoped out);

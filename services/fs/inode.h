@@ -192,5 +192,12 @@ u32 fs_umask(void);
 struct device_ops { err_t (*open)(struct file *file, u32 minor); const struct file_ops *file_ops; };
 void device_register(u32 major, u32 first_minor, u32 count, const struct device_ops *ops);
 
+/**
+ * For pipe/fifo.c: opening an S_IFIFO inode calls `open` (file->mode, flags and inode are set), which sets file->ops and private, or refuses
+ * (ENXIO, EINTR as ERESTARTSYS …). No lock is held: it may wait for the other side. Set once at boot.
+ */
+typedef err_t fifo_open_fn(struct inode *inode, struct file *file);
+void fifo_register(fifo_open_fn *open);
+
 /** Tells inotify: `mask` as inotify(7) has it. One load where nobody watches. */
 void fs_notify(struct dentry *dentry, u32 mask);
