@@ -172,6 +172,14 @@ err_t path_lookup(struct cbytes name, u32 flags, struct path *scoped out);
 err_t path_open(const struct path *scoped path, u32 flags, struct file **scoped out);
 /** open(2) from within the kernel: init, exec, core. */
 err_t file_open(struct cbytes name, u32 flags, u32 mode, struct file **scoped out);
+/* What mkdir(2), mknod(2), symlink(2), link(2), unlink(2) and rmdir(2) do, by path text from within the kernel (initramfs, devices): without umask. Missing parents: ENOENT. */
+err_t path_mkdir(struct cbytes name, u32 mode);
+err_t path_mknod(struct cbytes name, u32 mode, u32 major, u32 minor);
+err_t path_symlink(struct cbytes name, struct cbytes target);
+err_t path_link(struct cbytes old, struct cbytes name);
+err_t path_remove(struct cbytes name, bool directory);
+/** What chmod, chown, utimens and truncate do, without asking for permission; fs_notify is the caller's. */
+err_t inode_change(struct inode *inode, const struct attr_change *scoped change);
 /** Full path as getcwd and /proc show it, with " (deleted)" where it is. At the *end* of text? No: from its start. */
 err_t path_text(const struct path *scoped path, struct bytes text, size_t *scoped len);
 enum : u32 { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
