@@ -11,6 +11,8 @@
 #include <cadre/object.h>
 #include <cadre/time.h>
 
+#include <clock.h>
+
 /** Prints a line of the console, not of the log. */
 #define say(...)                                                                                                       \
 	do {                                                                                                           \
@@ -33,6 +35,7 @@ heap_report(void)
 void
 kernel_main(void)
 {
+	clock_start();
 	struct memory_stat memory = memory_stat();
 	u64 used = memory.total - memory.free;
 	say("Cadre: {} CPUs, {} MiB of memory of which {} KiB are in use, {} ms after power-on.\n", cpu_count(),

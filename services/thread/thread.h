@@ -126,6 +126,12 @@ struct fs_context *fs_current(void);
 struct thread *thread_find(u32 tid);
 struct process *process_find(u32 pid);
 
+/**
+ * Begins the end of the running thread's process, as exit_group(2) and fatal signals do: process.exiting and exit_code are set once (the first wins),
+ * all its threads get THREAD_WORK_EXIT and task_interrupt. Returns: the thread dies on its way to user mode. Defined by services/process.
+ */
+void process_group_exit(u32 wait_status);
+
 /** A limit's soft value for the running process. */
 u64 rlimit_current(enum rlimit_kind kind);
 
