@@ -144,8 +144,8 @@ err_t superblock_create(const struct fs_type *type, const struct superblock_ops 
 err_t superblock_set_root(struct superblock *sb, struct inode *inode);
 /** Gives a negative dentry its inode; takes over the reference to it. */
 void dentry_fill(struct dentry *dentry, struct inode *inode);
-/** Its name, valid while the caller holds a reference and the parent's lock. */
-struct cbytes dentry_name(struct dentry *dentry);
+/** Copies its name (at most 255 bytes) into `name`, as much as fits; returns its whole length. The caller holds a reference and the parent's lock. */
+size_t dentry_name(struct dentry *dentry, struct bytes name);
 /** A pinned entry made by the kernel itself (devices, ptys). => EEXIST, ENOMEM */
 err_t dentry_make(struct dentry *parent, struct cbytes name, struct inode *inode, struct dentry **scoped out);
 /** Removes it, as unlink would. */
