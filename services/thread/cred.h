@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <cadre/atomic.h>
 #include <cadre/object.h>
 
 enum capability : u32 {
@@ -20,8 +21,21 @@ enum : u64 { CAP_ALL = ((u64)1 << CAP_COUNT) - 1 };
 
 ARRAY_DECLARE(group_array, u32);
 
+/** What one user (real uid) has in use, over all processes: for limits. Lives as long as a cred of the user's does. */
+struct user_account {
+	u32 uid;                            /* [const] */
+	struct atomic64 threads;            /* RLIMIT_NPROC */
+	struct atomic64 signals;            /* RLIMIT_SIGPENDING: queued signals */
+	struct atomic64 message_bytes;      /* RLIMIT_MSGQUEUE */
+	struct atomic64 locked_bytes;       /* RLIMIT_MEMLOCK of shared memory segments */
+};
+OBJECT_DECLARE(user_account);
+/** With a reference. => null: ENOMEM */
+struct user_account *user_account_find(u32 uid);
+
 /** Never changed once published. */
 struct cred {
+	struct user_account *user;          /* counted: of `uid` */
 	u32 uid, euid, suid, fsuid;
 	u32 gid, egid, sgid, fsgid;
 	struct group_array *groups;         /* counted; sorted; null: none */
@@ -38,6 +52,12 @@ struct cred *cred_current_get(void);
 struct cred *cred_copy(void);
 /** Makes `cred` the running thread's; takes over the caller's reference. */
 void cred_install(struct cred *cred);
+/** A copy of any cred. => null: ENOMEM */
+struct cred *cred_clone(const struct cred *from);
+/** Takes over the reference to `groups` (may be null), sorted. */
+void cred_set_groups(struct cred *cred, struct group_array *groups);
+/** Changes the real user id, and the account with it. => ENOMEM */
+err_t cred_set_uid(struct cred *cred, u32 uid);
 bool cred_in_group(const struct cred *cred, u32 gid);      /* fsgid or supplementary */
 bool cred_capable(const struct cred *cred, enum capability capability);
 /** Whether the running thread has the capability in its effective set. */

@@ -9,11 +9,11 @@
 
 #include <thread.h>
 
+LIST_OF(group_members, struct process, group_link);
 struct process_group {
 	u32 id;                             /* [const] */
 	struct session *session;            /* [const] counted */
-	struct process *members_head;       /* under pid_lock; see pid.c */
-	u32 member_count;                   /* under pid_lock */
+	struct group_members members;       /* under pid_lock */
 };
 OBJECT_DECLARE(process_group);
 
@@ -22,12 +22,18 @@ struct session {
 	struct spin_lock lock;
 	struct tty *tty GUARDED_BY(&lock);  /* controlling terminal, counted by `tty` itself; null: none */
 	struct atomic32 leader_alive;
+	u32 groups;                         /* under pid_lock */
 };
 OBJECT_DECLARE(session);
 
-/** The running process' (or another's) with a reference. */
+/** The running process' (or another's) with a reference. => null once it has been waited for. */
 struct process_group *process_group_of(struct process *process);
 struct session *session_of(struct process *process);
+/** Their ids; 0 once it has been waited for. */
+u32 process_group_id(struct process *process);
+u32 session_id(struct process *process);
+/** The parent's pid (getppid); 0: none. */
+u32 process_parent_id(struct process *process);
 /** => null: no such group. With a reference. */
 struct process_group *process_group_find(u32 id);
 /** Whether no member has a parent outside of the group but in its session (POSIX: orphaned). */

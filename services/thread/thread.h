@@ -32,6 +32,7 @@ struct process;
 struct process_group;
 struct session;
 struct tty;
+struct process_children;
 
 /** What a thread has to do before it returns to user mode: bits of thread.work, set by anyone, cleared by the thread. */
 enum thread_work : u32 {
@@ -50,8 +51,8 @@ struct restart {
 };
 
 struct thread {
-	struct task *task;                  /* [const] */
-	struct user_context *user;          /* [const]; its registers [self] */
+	struct task *task;                  /* [const] counted */
+	struct user_context *user;          /* [const] counted; its registers [self] */
 	struct process *process;            /* [const] counted */
 	struct atomic32 tid;                /* changes only when a thread becomes the leader in execve */
 	struct atomic32 work;               /* enum thread_work */
@@ -59,7 +60,7 @@ struct thread {
 	struct vm_map *map GUARDED_BY(&lock);      /* null once it has exited */
 	struct fd_table *files GUARDED_BY(&lock);
 	struct fs_context *fs GUARDED_BY(&lock);
-	struct cred *cred;                  /* published with POINTER_PUBLISH by the thread itself; others: thread_cred_get */
+	struct cred *cred;                  /* counted; published by the thread itself (cred_install); others: thread_cred_get */
 	struct signal_thread *signal;       /* [const] */
 	struct restart restart;             /* [self] */
 	u64 syscall;                        /* [self] number of the system call that it is in; ~0: none */
@@ -67,8 +68,11 @@ struct thread {
 	uaddr_t robust_list;                /* [self] get_robust_list(2); others look without a lock */
 	u64 rseq, rseq_len; u32 rseq_signature; /* [self] rseq(2) */
 	u8 name[16];                        /* prctl(PR_SET_NAME), NUL-terminated; torn reads are harmless */
+	u32 parent_death_signal;            /* [self] prctl(PR_SET_PDEATHSIG) */
+	u64 timer_slack_ns, timer_slack_default_ns; /* [self] prctl(PR_SET_TIMERSLACK) */
 	u64 start_ns;                       /* [const] clock_now() at its making */
 	struct atomic64 faults_minor, faults_major, switches_voluntary;
+	struct atomic32 ended;              /* 1: it has left its process' work behind: a zombie leader, or about to go */
 	LIST_LINK(struct thread) process_link;     /* process.threads, under process.lock */
 	struct object *extra[4];            /* [self] private objects of services above, e.g. sched; see enum thread_extra */
 };
@@ -88,13 +92,14 @@ struct rlimit { struct atomic64 soft, hard; };
 struct process {
 	struct spin_lock lock;
 	struct thread_list threads GUARDED_BY(&lock);
-	u32 thread_count GUARDED_BY(&lock);
+	u32 thread_count GUARDED_BY(&lock); /* of those that have not ended */
 	u32 pid;                            /* [const] */
 	struct thread *leader GUARDED_BY(&lock);
 	struct process *parent;             /* under pid_lock; RCU-readable; null for pid 1 */
 	LIST_LINK(struct process) sibling;  /* parent's children, under pid_lock */
-	struct process_children *children;  /* [const] see services/process */
-	struct process_group *group;        /* under pid_lock */
+	struct process_children *children;  /* [const] counted; pid.h */
+	struct process_group *group;        /* counted; under pid_lock, RCU-readable */
+	LIST_LINK(struct process) group_link; /* group's members, under pid_lock */
 	struct signal_process *signal;      /* [const] handlers and what is pending for the whole group */
 	struct rlimit limits[RLIMIT_COUNT];
 	struct file *exe;                   /* under lock: what it executes; counted */
@@ -106,16 +111,28 @@ struct process {
 	struct atomic64 dead_user_ns, dead_kernel_ns;      /* of threads that have ended */
 	struct atomic64 children_user_ns, children_kernel_ns; /* of children waited for */
 	struct atomic64 faults_minor, faults_major, children_faults_minor, children_faults_major;
-	struct atomic32 dumpable, no_new_privs, child_subreaper, oom_score_adj;
-	bool did_exec;                      /* under lock: setpgid(2) refuses such children */
+	struct atomic32 dumpable, no_new_privs, child_subreaper, oom_score_adj, personality;
+	struct atomic32 zombie;             /* 1: all its threads have ended; wait(2) may take it. Set under pid_lock */
+	struct atomic32 reaped;             /* 1: wait(2) has taken it, or nobody will. Set under pid_lock */
+	u32 exit_signal;                    /* under pid_lock: what its parent is sent at its end; 0: nothing */
+	struct object *end_watch;           /* counted: services/process' pidfds are told of its end here. Under lock */
+	bool did_exec;                      /* under pid_lock: setpgid(2) refuses such children */
+	u32 stop_report;                    /* under pid_lock, for wait(2): enum process_report; with what signal in stop_signal */
+	u32 stop_signal;
 };
 OBJECT_DECLARE(process);
+
+/** What a parent can wait for, beside the end. */
+enum process_report : u32 { PROCESS_REPORT_NONE, PROCESS_REPORT_STOPPED, PROCESS_REPORT_CONTINUED };
 
 /** The running thread. => traps in a task that is no user thread. */
 struct thread *thread_current(void);
 /** The same, or null in a kernel task or an interrupt handler's victim. */
 struct thread *thread_current_or_null(void);
 static inline struct process *process_current(void) { return thread_current()->process; }
+
+/** Another thread's credentials, with a reference. */
+struct cred *thread_cred_get(struct thread *thread);
 
 /* The running thread's own objects, without a reference: valid while it does not change them itself. */
 struct vm_map *map_current(void);
@@ -132,8 +149,28 @@ struct process *process_find(u32 pid);
  */
 void process_group_exit(u32 wait_status);
 
-/** A limit's soft value for the running process. */
+/** A limit's soft value for the running process; without one (a kernel task), RLIM_INFINITY. */
 u64 rlimit_current(enum rlimit_kind kind);
+
+/** Sets bits of thread.work and makes the thread look at them: ends its interruptible waits, and kicks it out of user mode. Any task context. */
+void thread_kick(struct thread *thread, u32 work);
+
+/**
+ * What a service above does at turns in a thread's life; missing ones: nothing. Registered once at boot, called in the order of registration
+ * (exit: the reverse). All but `fork` run as the thread itself, without locks.
+ */
+struct thread_watch {
+	err_t (*fork)(struct thread *thread, struct thread *parent, u64 clone_flags);  /* => an error fails the clone; `exit` is not called then */
+	void (*exec)(struct thread *thread);              /* past the point of no return, the only thread */
+	void (*exit)(struct thread *thread);              /* still has its map and files */
+	void (*process_exit)(struct process *process);    /* as the last thread, after its `exit` */
+	void (*process_free)(struct process *process);    /* the object goes; any context that can put */
+};
+void thread_watch_register(const struct thread_watch *watch);
+err_t thread_watch_fork(struct thread *thread, struct thread *parent, u64 clone_flags);
+void thread_watch_exec(struct thread *thread);
+void thread_watch_exit(struct thread *thread);
+void thread_watch_process_exit(struct process *process);
 
 /** Turns EINTR of a wait into the wish to be restarted after SA_RESTART handlers; all else stays. */
 static inline err_t restartable(err_t err) { return err == EINTR ? ERESTARTSYS : err; }

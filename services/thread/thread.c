@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * Threads and processes as objects: who is running, and what goes when the last reference does.
+ */
+#include "pid.h"
+#include <cadre/irq.h>
+
+/** What has none of its own is put by those who own it, in thread_watch.exit; this is what every thread has. */
+static void
+thread_release(struct thread *thread)
+{
+	if (thread->cred != nullptr)
+		cred_put(thread->cred);
+	if (thread->user != nullptr)
+		user_context_put(thread->user);
+	if (thread->task != nullptr)
+		task_put(thread->task);
+	if (thread->process != nullptr)
+		process_put(thread->process);
+}
+OBJECT_DEFINE_RELEASE(thread);
+
+OBJECT_DEFINE(process_children);
+
+struct thread *
+thread_current(void)
+{
+	return thread_from(task_owner(task_current()));
+}
+
+struct thread *
+thread_current_or_null(void)
+{
+	if (irq_context())
+		return nullptr;
+	struct object *owner = task_owner(task_current());
+	return owner != nullptr ? thread_from(owner) : nullptr;
+}
+
+struct vm_map *
+map_current(void) NO_THREAD_SAFETY("the thread's own: nobody else changes it")
+{
+	return thread_current()->map;
+}
+
+struct fd_table *
+files_current(void) NO_THREAD_SAFETY("the thread's own: nobody else changes it")
+{
+	return thread_current()->files;
+}
+
+struct fs_context *
+fs_current(void) NO_THREAD_SAFETY("the thread's own: nobody else changes it")
+{
+	return thread_current()->fs;
+}
+
+u64
+rlimit_current(enum rlimit_kind kind)
+{
+	struct thread *thread = thread_current_or_null();
+	return thread != nullptr ? atomic64_load_relaxed(&ELEM(thread->process->limits, kind)->soft) : RLIM_INFINITY;
+}
+
+void
+thread_kick(struct thread *thread, u32 work)
+{
+	(void)atomic32_or(&thread->work, work);
+	task_interrupt(thread->task);
+}
+
+/* --- what services above do at turns of a thread's life --- */
+
+enum : u32 { WATCHES_MAX = 16 };
+static struct { const struct thread_watch *watch; } watches[WATCHES_MAX];   /* [const] after boot */
+static u32 watch_count;
+
+void
+thread_watch_register(const struct thread_watch *watch)
+{
+	assert(watch_count < WATCHES_MAX);
+	watches[watch_count].watch = watch;
+	watch_count += 1;
+}
+
+err_t
+thread_watch_fork(struct thread *thread, struct thread *parent, u64 clone_flags)
+{
+	for (u32 i = 0; i < watch_count; i++) {
+		const struct thread_watch *watch = ELEM(watches, i)->watch;
+		if (watch->fork != nullptr)
+			TRY(watch->fork(thread, parent, clone_flags));
+	}
+	return OK;
+}
+
+void
+thread_watch_exec(struct thread *thread)
+{
+	for (u32 i = 0; i < watch_count; i++) {
+		const struct thread_watch *watch = ELEM(watches, i)->watch;
+		if (watch->exec != nullptr)
+			watch->exec(thread);
+	}
+}
+
+void
+thread_watch_exit(struct thread *thread)
+{
+	for (u32 i = watch_count; i > 0; i--) {
+		const struct thread_watch *watch = ELEM(watches, i - 1)->watch;
+		if (watch->exit != nullptr)
+			watch->exit(thread);
+	}
+}
+
+void
+thread_watch_process_exit(struct process *process)
+{
+	for (u32 i = watch_count; i > 0; i--) {
+		const struct thread_watch *watch = ELEM(watches, i - 1)->watch;
+		if (watch->process_exit != nullptr)
+			watch->process_exit(process);
+	}
+}
+
+static void
+process_release(struct process *process)
+{
+	for (u32 i = watch_count; i > 0; i--) {
+		const struct thread_watch *watch = ELEM(watches, i - 1)->watch;
+		if (watch->process_free != nullptr)
+			watch->process_free(process);
+	}
+	if (process->children != nullptr)
+		process_children_put(process->children);
+}
+OBJECT_DEFINE_RELEASE(process);
