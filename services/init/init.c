@@ -12,6 +12,7 @@
 #include <cadre/time.h>
 
 #include <clock.h>
+#include <vm_map.h>
 
 /** Prints a line of the console, not of the log. */
 #define say(...)                                                                                                       \
@@ -36,6 +37,8 @@ void
 kernel_main(void)
 {
 	clock_start();
+	if (vm_init() != OK)
+		log_error("no memory for the zero page");
 	struct memory_stat memory = memory_stat();
 	u64 used = memory.total - memory.free;
 	say("Cadre: {} CPUs, {} MiB of memory of which {} KiB are in use, {} ms after power-on.\n", cpu_count(),

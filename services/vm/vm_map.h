@@ -88,3 +88,15 @@ err_t vm_futex_key(uaddr_t at, bool shared, bool for_write, struct vm_futex_key 
 /** Memory promised to programs and not yet used, and the limit (overcommit): in pages. */
 struct vm_commit { u64 committed, limit; };
 struct vm_commit vm_commit(void);
+
+/** Called once, before any map is made. => ENOMEM */
+err_t vm_init(void);
+
+/** A random number below `below`, for layouts; nothing secret. */
+u64 vm_random(u64 below);
+/** Whether addresses are random here: unless personality(ADDR_NO_RANDOMIZE) or `norandmaps` on the command line said no. */
+bool vm_map_is_random(struct vm_map *map);
+/** Decides it, and with it mmap_base (from RLIMIT_STACK): for execve, before anything is mapped. */
+void vm_map_set_random(struct vm_map *map, bool random);
+/** Where the stack's end may be put: USER_END less a random distance. */
+u64 vm_map_stack_top(struct vm_map *map);

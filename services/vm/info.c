@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * What others want to know of a map, and its memory as another process sees it.
+ */
+#include <vm_impl.h>
+
+struct vm_usage
+vm_map_usage(struct vm_map *map)
+{
+	MUTEX_SCOPE(&map->lock);
+	u64 resident = vm_space_frames(map->space);
+	return (struct vm_usage){
+		.virtual = map->virtual_pages << PAGE_SHIFT, .virtual_peak = map->virtual_peak << PAGE_SHIFT,
+		.resident = resident << PAGE_SHIFT, .resident_peak = MAX(resident, atomic64_load_relaxed(&map->resident_peak)) << PAGE_SHIFT,
+		.locked = map->locked_pages << PAGE_SHIFT, .data = map->data_pages << PAGE_SHIFT,
+		.stack = map->stack_pages << PAGE_SHIFT, .exec = map->exec_pages << PAGE_SHIFT,
+		.shared_resident = 0, .page_tables = (resident / 512 + 4) << PAGE_SHIFT,
+	};
+}
+
+/** Counts what the page table has in the area. */
+static void
+area_count_pages(struct vm_map *map, struct vm_area_info *scoped info)
+{
+	VM_CURSOR_SCOPE(cursor);
+	if (vm_cursor_open(map->space, UADDR(MAX(info->start, (u64)USER_START)), UADDR(info->end), &cursor) != OK)
+		return;
+	while (vm_cursor_at(&cursor).raw < info->end && vm_cursor_next(&cursor)) {
+		struct vm_entry entry = vm_cursor_query(&cursor);
+		if (entry.frame != nullptr && entry.frame != zero_page()) {
+			info->resident += PAGE_SIZE;
+			info->dirty_private += frame_owner(entry.frame) == nullptr ? PAGE_SIZE : 0;
+		}
+		vm_cursor_seek(&cursor, UADDR(vm_cursor_at(&cursor).raw + PAGE_SIZE));
+	}
+}
+
+bool
+vm_map_area_at(struct vm_map *map, uaddr_t address, struct vm_area_info *scoped out)
+{
+	MUTEX_SCOPE(&map->lock);
+	const struct vm_area *area = area_above(map, address.raw);
+	if (area == nullptr)
+		return false;
+	*out = (struct vm_area_info){
+		.start = area->start, .end = area->end, .prot = (enum vm_prot)area->prot, .flags = area->flags, .offset = area->offset,
+		.file = area->file, .file_ops = area->file_ops,
+	};
+	if (area->file != nullptr)
+		area->file_ops->get(area->file);
+	area_count_pages(map, out);
+	return true;
+}
+
+/* --- another process' memory --- */
+
+/** The frame at `page`, with a reference, in a state in which it may be read, or written. */
+static err_t
+frame_hold(struct vm_map *map, u64 page, bool write, struct frame **scoped out)
+{
+	for (;;) {
+		{
+			VM_CURSOR_SCOPE(cursor);
+			TRY(vm_cursor_open(map->space, UADDR(page), UADDR(page + PAGE_SIZE), &cursor));
+			struct vm_entry entry = vm_cursor_query(&cursor);
+			if (entry.frame != nullptr && entry.prot != 0 && (!write || (entry.prot & VM_WRITE) != 0)) {
+				frame_get(entry.frame);
+				*out = entry.frame;
+				return OK;
+			}
+		}
+		struct vm_fault fault = {};
+		if (vm_map_fault(map, UADDR(page), write ? USER_ACCESS_WRITE : USER_ACCESS_READ, &fault) != OK)
+			return EFAULT;
+	}
+}
+
+err_t
+vm_map_read(struct vm_map *map, uaddr_t at, struct bytes dst, size_t *scoped done)
+{
+	for (*done = 0; *done < bytes_len(dst);) {
+		u64 from = at.raw + *done, off = from & (PAGE_SIZE - 1);
+		size_t part = MIN(PAGE_SIZE - off, bytes_len(dst) - *done);
+		struct frame *frame = nullptr;
+		if (from < USER_START || from >= USER_END)
+			return EFAULT;
+		TRY(frame_hold(map, from - off, false, &frame));
+		frame_read(frame, off, bytes_sub(dst, *done, part));
+		frame_put(frame);
+		*done += part;
+	}
+	return OK;
+}
+
+err_t
+vm_map_write(struct vm_map *map, uaddr_t at, struct cbytes src, size_t *scoped done)
+{
+	for (*done = 0; *done < cbytes_len(src);) {
+		u64 to = at.raw + *done, off = to & (PAGE_SIZE - 1);
+		size_t part = MIN(PAGE_SIZE - off, cbytes_len(src) - *done);
+		struct frame *frame = nullptr;
+		if (to < USER_START || to >= USER_END)
+			return EFAULT;
+		TRY(frame_hold(map, to - off, true, &frame));
+		frame_write(frame, off, cbytes_sub(src, *done, part));
+		frame_put(frame);
+		*done += part;
+	}
+	return OK;
+}
+
+/* --- futexes --- */
+
+err_t
+vm_futex_key(uaddr_t at, bool shared, bool for_write, struct vm_futex_key *scoped out)
+{
+	struct vm_map *map = map_current();
+	struct vm_fault fault = {};
+	*out = (struct vm_futex_key){ .space = map->id << 1, .offset = at.raw };
+	if (!shared)
+		return at.raw < USER_END ? OK : EFAULT;
+	if (vm_map_fault(map, at, for_write ? USER_ACCESS_WRITE : USER_ACCESS_READ, &fault) != OK)
+		return EFAULT;
+	MUTEX_SCOPE(&map->lock);
+	const struct vm_area *area = area_above(map, at.raw);
+	if (area == nullptr || area->start > at.raw)
+		return EFAULT;
+	if (area->object != nullptr && (area->flags & VM_SHARED) != 0)
+		*out = (struct vm_futex_key){ .space = area->object->id << 1 | 1, .offset = area->offset + (at.raw - area->start) };
+	return OK;
+}

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * Maps: made, used, emptied; and the three changes that all else is made of: add, remove, protect.
+ */
+#include <vm_impl.h>
+
+static struct atomic64 map_last_id;
+
+static void
+vm_map_release(struct vm_map *map)
+{
+	if (map->space != nullptr)
+		vm_space_put(map->space);
+}
+OBJECT_DEFINE_RELEASE(vm_map);
+
+err_t
+vm_map_create(struct vm_map **scoped out)
+{
+	REF_SCOPE(vm_map, map);
+	map = vm_map_alloc();
+	if (map == nullptr)
+		return ENOMEM;
+	struct vm_space *space = nullptr;
+	TRY(vm_space_create(&space));
+	map->space = space;
+	map->id = atomic64_add_relaxed(&map_last_id, 1) + 1;
+	vm_map_set_random(map, true);
+	*out = map;
+	map = nullptr;
+	return OK;
+}
+
+void
+vm_map_activate(struct vm_map *map)
+{
+	vm_space_activate(map != nullptr ? map->space : nullptr);
+}
+
+void
+vm_map_use(struct vm_map *map)
+{
+	(void)atomic32_add(&map->users, 1);
+}
+
+void
+vm_map_unuse(struct vm_map *map)
+{
+	if (atomic32_sub(&map->users, 1) != 1)
+		return;
+	MUTEX_SCOPE(&map->lock);
+	map->dead = true;
+	(void)map_remove_locked(map, 0, USER_END);
+}
+
+struct vm_layout
+vm_map_layout(struct vm_map *map)
+{
+	MUTEX_SCOPE(&map->lock);
+	return map->layout;
+}
+
+void
+vm_map_set_layout(struct vm_map *map, const struct vm_layout *scoped layout)
+{
+	MUTEX_SCOPE(&map->lock);
+	u64 base = layout->mmap_base != 0 ? layout->mmap_base : map->layout.mmap_base;
+	map->layout = *layout;
+	map->layout.mmap_base = base;
+	map->hint = base;
+	map->hint_gap = 0;
+}
+
+/* --- removing --- */
+
+void
+map_zap(struct vm_map *map, u64 start, u64 end)
+{
+	VM_CURSOR_SCOPE(cursor);
+	start = MAX(start, (u64)USER_START);
+	if (start < end && vm_cursor_open(map->space, UADDR(start), UADDR(end), &cursor) == OK)
+		(void)vm_cursor_unmap(&cursor, pages_of(end - start));
+}
+
+/** One area out: tree, page table, references. */
+static void
+area_drop(struct vm_map *map, struct vm_area *area) MUST_HOLD(&map->lock)
+{
+	area_remove(map, area);
+	map_zap(map, area->start, area->end);
+	if (area->object != nullptr)
+		object_area_remove(area->object, area);
+	vm_area_put(area);
+}
+
+err_t
+map_remove_locked(struct vm_map *map, u64 start, u64 end)
+{
+	TRY(area_split(map, start));
+	TRY(area_split(map, end));
+	u64 peak = vm_space_frames(map->space);
+	if (peak > atomic64_load_relaxed(&map->resident_peak))
+		atomic64_store_relaxed(&map->resident_peak, peak);
+	for (struct vm_area *area = area_above(map, start); area != nullptr && area->start < end; area = area_above(map, start))
+		area_drop(map, area);
+	return OK;
+}
+
+err_t
+vm_map_remove(struct vm_map *map, uaddr_t at, u64 len)
+{
+	len = align_up(len, PAGE_SIZE);
+	if ((at.raw & (PAGE_SIZE - 1)) != 0 || len == 0 || range_exceeds(at.raw, len, USER_END))
+		return EINVAL;
+	MUTEX_SCOPE(&map->lock);
+	return map_remove_locked(map, at.raw, at.raw + len);
+}
+
+/* --- adding --- */
+
+/** RLIMIT_AS, RLIMIT_DATA and RLIMIT_MEMLOCK for `len` bytes more. */
+err_t
+map_check_limits(struct vm_map *map, u64 len, u32 prot, u32 flags)
+{
+	u64 pages = pages_of(len);
+	if (map->virtual_pages + pages > rlimit_current(RLIMIT_AS) >> PAGE_SHIFT)
+		return ENOMEM;
+	if ((prot & VM_WRITE) != 0 && (flags & (VM_SHARED | VM_GROWSDOWN)) == 0 &&
+	    map->data_pages + pages > rlimit_current(RLIMIT_DATA) >> PAGE_SHIFT)
+		return ENOMEM;
+	if ((flags & VM_LOCKED) != 0 && map->locked_pages + pages > rlimit_current(RLIMIT_MEMLOCK) >> PAGE_SHIFT && !capable(CAP_IPC_LOCK))
+		return EAGAIN;
+	return OK;
+}
+
+/** An area for the request, with references of its own, charged for. */
+static err_t
+area_make(const struct vm_request *scoped request, u64 at, u64 len, u32 flags, struct vm_area **scoped out)
+{
+	REF_SCOPE(vm_area, area);
+	area = vm_area_alloc();
+	if (area == nullptr)
+		return ENOMEM;
+	*area = (struct vm_area){ .start = at, .end = at + len, .prot = request->prot, .flags = flags, .offset = request->offset };
+	if (request->object != nullptr) {
+		vm_object_get(request->object);
+		area->object = request->object;
+	} else if ((flags & VM_SHARED) != 0) {
+		area->object = vm_object_create(nullptr, nullptr);
+		if (area->object == nullptr)
+			return ENOMEM;
+		vm_object_resize(area->object, len);
+		area->offset = 0;
+	}
+	if (request->file != nullptr) {
+		request->file_ops->get(request->file);
+		area->file_ops = request->file_ops;
+		area->file = request->file;
+	}
+	u64 charge = commit_counts(request->prot, flags, request->object != nullptr) ? pages_of(len) : 0;
+	TRY(commit_charge(charge));
+	area->charged = charge;
+	*out = area;
+	area = nullptr;
+	return OK;
+}
+
+err_t
+map_add_locked(struct vm_map *map, const struct vm_request *scoped request, u64 len, uaddr_t *scoped at)
+{
+	u64 start = 0;
+	u32 flags = request->flags | map->future_flags;
+	if (map->dead || map->area_count >= VM_AREAS_MAX)
+		return ENOMEM;
+	TRY(map_place(map, request, len, &start));
+	TRY(map_check_limits(map, len, request->prot, flags));
+	struct vm_area *area = nullptr;
+	TRY(area_make(request, start, len, flags, &area));
+	err_t err = request->place == VM_PLACE_FIXED ? map_remove_locked(map, start, start + len) : OK;
+	if (err != OK) {
+		commit_uncharge(area->charged);
+		vm_area_put(area);
+		return err;
+	}
+	map->charged += area->charged;
+	area_insert(map, area);
+	(void)area_merge(map, area);
+	*at = UADDR(start);
+	return OK;
+}
+
+err_t
+vm_map_add(struct vm_map *map, const struct vm_request *scoped request, uaddr_t *scoped at)
+{
+	u64 len = align_up(request->len, PAGE_SIZE);
+	if (request->len == 0 || (request->offset & (PAGE_SIZE - 1)) != 0)
+		return EINVAL;
+	if (len == 0)
+		return ENOMEM;
+	if (request->offset + len < request->offset)
+		return EOVERFLOW;
+	MUTEX_SCOPE(&map->lock);
+	return map_add_locked(map, request, len, at);
+}
+
+/* --- protecting --- */
+
+/** What the page table may allow at once: pages of a private area may be shared still, so a fault has to see the first write. */
+static u32
+table_prot(u32 prot, u32 flags)
+{
+	return (flags & VM_SHARED) != 0 ? prot : prot & ~(u32)VM_WRITE;
+}
+
+/** The whole area gets `prot`; it was checked that it may. */
+static err_t
+area_protect(struct vm_map *map, struct vm_area *area, u32 prot) MUST_HOLD(&map->lock)
+{
+	u64 charge = area->charged == 0 && commit_counts(prot, area->flags, area->object != nullptr) ? pages_of(area->end - area->start) : 0;
+	TRY(commit_charge(charge));
+	map->charged += charge;
+	area_account(map, area, -1);
+	areas_change_begin(map);
+	area->charged += charge;
+	area->prot = prot;
+	areas_change_end(map);
+	area_account(map, area, 1);
+	VM_CURSOR_SCOPE(cursor);
+	err_t err = vm_cursor_open(map->space, UADDR(area->start), UADDR(area->end), &cursor);
+	if (err == OK)
+		vm_cursor_protect(&cursor, pages_of(area->end - area->start), (enum vm_prot)table_prot(prot, area->flags));
+	return err;
+}
+
+/** Whether all of [start, end) is mapped and may have `prot`. */
+static err_t
+range_check_protect(struct vm_map *map, u64 start, u64 end, u32 prot) MUST_HOLD(&map->lock)
+{
+	u64 data = 0;
+	for (u64 at = start; at < end;) {
+		struct vm_area *area = area_above(map, at);
+		if (area == nullptr || area->start > at)
+			return ENOMEM;
+		if (((prot & VM_WRITE) != 0 && (area->flags & VM_MAY_WRITE) == 0) || ((prot & VM_EXEC) != 0 && (area->flags & VM_MAY_EXEC) == 0))
+			return EACCES;
+		if ((area->prot & VM_WRITE) == 0 && (prot & VM_WRITE) != 0 && (area->flags & (VM_SHARED | VM_GROWSDOWN)) == 0)
+			data += pages_of(MIN(area->end, end) - at);
+		at = area->end;
+	}
+	return data != 0 && map->data_pages + data > rlimit_current(RLIMIT_DATA) >> PAGE_SHIFT ? ENOMEM : OK;
+}
+
+err_t
+vm_map_protect(struct vm_map *map, uaddr_t at, u64 len, enum vm_prot prot)
+{
+	u64 start = at.raw, end = at.raw + align_up(len, PAGE_SIZE);
+	if ((start & (PAGE_SIZE - 1)) != 0)
+		return EINVAL;
+	if (len == 0)
+		return OK;
+	if (end <= start || end > USER_END)
+		return ENOMEM;
+	MUTEX_SCOPE(&map->lock);
+	TRY(range_check_protect(map, start, end, prot));
+	TRY(area_split(map, start));
+	TRY(area_split(map, end));
+	for (struct vm_area *area = area_above(map, start); area != nullptr && area->start < end;) {
+		if (area->prot != prot)
+			TRY(area_protect(map, area, prot));
+		start = area->end;
+		(void)area_merge(map, area);
+		area = area_above(map, start);
+	}
+	/* The area behind may be alike now. */
+	struct vm_area *last = area_above(map, end - 1);
+	if (last != nullptr)
+		(void)area_merge(map, last);
+	return OK;
+}
