@@ -60,6 +60,12 @@ hook_task_init(struct task *task)
 	return result;
 }
 
+struct object *
+task_entity(struct task *task)
+{
+	return task->entity;
+}
+
 void
 hook_task_fini(struct task *task)
 {

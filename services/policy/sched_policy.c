@@ -1,39 +1,69 @@
 // SPDX-License-Identifier: MPL-2.0
 /**
- * The scheduling policy: who has run least runs next.
+ * The scheduling policy: real-time tasks by priority, then the fair ones by who has run least for its weight.
  *
- * Each CPU has a tree of its ready tasks in the order of virtual run time. A task that has slept starts near the queue's minimum, a little
- * ahead as a credit; one that has used its slice while others are ready is preempted; a CPU with nothing to do takes from the fullest
- * queue. Times of two queues do not compare: a task that moves keeps its distance to the minimum.
+ * Each CPU has one tree of its ready tasks. Real-time tasks stand first in it, by priority, then first come first
+ * served; fair ones follow in the order of virtual run time: time used, divided by the weight that `nice` gives. A task
+ * that has slept starts near the queue's minimum, a little ahead as a credit. A CPU with nothing to do takes from the fullest
+ * queue what may run on it; one with something to do evens out with the fullest now and then. Virtual times of two queues do
+ * not compare: a task that moves keeps its distance to the minimum.
  *
- * Lock order: one queue's lock at a time, a leaf. `load` and `minimum` are read without it, as hints.
+ * Real-time tasks leave fair ones a twentieth of each second (sched(7), "Limiting the CPU usage of real-time").
+ *
+ * Invariant: an entity is on a tree only on behalf of the framework's "ready"; whoever takes it off either returns it from `pick`
+ * or puts it on another.
+ *
+ * Lock order: one queue's lock at a time, a leaf. The atomics of a queue are read without it, as hints.
  */
 #include <cadre/atomic.h>
-#include <cadre/policy.h>
 #include <cadre/rbtree.h>
+#include <cadre/time.h>
+
+#include <sched_policy.h>
 
 enum : u64 {
 	SLICE = 3 * NS_PER_MS,
 	SLEEPER_CREDIT = 2 * NS_PER_MS,
 	WAKE_GRANULARITY = NS_PER_MS / 2,   /* how much less than the running task a woken one must have run to preempt it */
+	BALANCE_PERIOD = 32 * NS_PER_MS,
+	RT_PERIOD = NS_PER_SEC,
+	RT_RUNTIME = RT_PERIOD / 20 * 19,
+	WEIGHT_NORMAL = 1024,
+	WEIGHT_IDLE = 3,
+	ORDER_MIDDLE = (u64)1 << 63,
+};
+
+/** Weight of nice -20 … 19: each step is a quarter more or less, 1024 at 0. */
+static const u32 nice_weights[NICE_MAX - NICE_MIN + 1] = {
+	88818, 71054, 56843, 45475, 36380, 29104, 23283, 18626, 14901, 11921,
+	9537, 7629, 6104, 4883, 3906, 3125, 2500, 2000, 1600, 1280,
+	1024, 819, 655, 524, 419, 336, 268, 215, 172, 137,
+	110, 88, 70, 56, 45, 36, 29, 23, 18, 15,
 };
 
 struct sched_entity {
 	struct task *task;                  /* [const] */
+	struct atomic64 affinity;           /* bits of the CPUs it may run on */
+	struct atomic32 rank;               /* 0: fair; else a real-time priority. With `params` */
+	struct atomic32 weight;             /* fair: its share */
+	struct atomic32 class, nice;        /* as set */
+	struct atomic64 involuntary, voluntary;
 	u64 vruntime;                       /* its queue's lock while queued; else of the CPU that runs it */
 	u64 slice_ns;                       /* likewise: used since it was picked */
-	u64 order;                          /* likewise: tells equal vruntimes apart */
-	u32 cpu;                            /* likewise: whose minimum vruntime relates to */
+	u64 order;                          /* likewise: tells equals apart */
+	u32 queued_rank;                    /* its queue's lock: the rank it is queued with */
+	struct atomic32 cpu;                /* likewise: whose minimum vruntime relates to */
 	bool queued;                        /* its queue's lock */
 	RBTREE_LINK(struct sched_entity) link;
 };
-OBJECT_DECLARE(sched_entity);
 OBJECT_DEFINE(sched_entity);
 
 static int
 entity_compare(const struct sched_entity *scoped a, const struct sched_entity *scoped b)
 {
-	if (a->vruntime != b->vruntime)
+	if (a->queued_rank != b->queued_rank)
+		return a->queued_rank > b->queued_rank ? -1 : 1;
+	if (a->queued_rank == 0 && a->vruntime != b->vruntime)
 		return a->vruntime < b->vruntime ? -1 : 1;
 	return a->order < b->order ? -1 : a->order > b->order ? 1 : 0;
 }
@@ -43,9 +73,14 @@ RBTREE_OF(entity_tree, struct sched_entity, link, entity_compare);
 struct run_queue {
 	struct irq_spin_lock lock;
 	struct entity_tree ready GUARDED_BY(&lock);
-	u64 last_order GUARDED_BY(&lock);
+	u64 last_order GUARDED_BY(&lock), first_order GUARDED_BY(&lock); /* distances from ORDER_MIDDLE, up and down */
+	u64 rt_since GUARDED_BY(&lock), rt_used GUARDED_BY(&lock);
+	u64 balanced GUARDED_BY(&lock);     /* when it last looked at the others */
+	u32 nfair GUARDED_BY(&lock);        /* ready fair tasks */
 	struct atomic64 minimum;            /* never falls; changed under the lock */
 	struct atomic64 running;            /* the running task's vruntime */
+	struct atomic32 running_rank;
+	struct atomic32 running_idle;       /* 1: what runs is SCHED_IDLE */
 	struct atomic32 nready;             /* changed under the lock */
 	struct atomic32 busy;               /* 1: the CPU runs a task */
 };
@@ -58,6 +93,12 @@ queue_load(u32 cpu)
 	return atomic32_load_relaxed(&queue->nready) + atomic32_load_relaxed(&queue->busy);
 }
 
+static bool
+entity_allowed(const struct sched_entity *entity, u32 cpu)
+{
+	return cpu_set_has((struct cpu_set){ atomic64_load_relaxed(&entity->affinity) }, cpu);
+}
+
 static void
 queue_advance(struct run_queue *queue, u64 vruntime) MUST_HOLD(&queue->lock)
 {
@@ -65,12 +106,16 @@ queue_advance(struct run_queue *queue, u64 vruntime) MUST_HOLD(&queue->lock)
 		atomic64_store_relaxed(&queue->minimum, vruntime);
 }
 
+/** Puts it behind its equals, or before them. */
 static void
-queue_insert(struct run_queue *queue, struct sched_entity *entity) MUST_HOLD(&queue->lock)
+queue_insert(struct run_queue *queue, struct sched_entity *entity, bool front) MUST_HOLD(&queue->lock)
 {
-	queue->last_order += 1;
-	entity->order = queue->last_order;
+	queue->last_order += front ? 0 : 1;
+	queue->first_order += front ? 1 : 0;
+	entity->order = front ? ORDER_MIDDLE - queue->first_order : ORDER_MIDDLE + queue->last_order;
+	entity->queued_rank = atomic32_load_relaxed(&entity->rank);
 	entity->queued = entity_tree_insert(&queue->ready, entity);
+	queue->nfair += entity->queued_rank == 0 ? 1 : 0;
 	(void)atomic32_add_relaxed(&queue->nready, 1);
 }
 
@@ -79,6 +124,7 @@ queue_remove(struct run_queue *queue, struct sched_entity *entity) MUST_HOLD(&qu
 {
 	entity_tree_remove(&queue->ready, entity);
 	entity->queued = false;
+	queue->nfair -= entity->queued_rank == 0 ? 1 : 0;
 	(void)atomic32_sub(&queue->nready, 1);
 }
 
@@ -86,52 +132,54 @@ queue_remove(struct run_queue *queue, struct sched_entity *entity) MUST_HOLD(&qu
 static void
 entity_move(struct sched_entity *entity, u32 cpu)
 {
-	u64 from = atomic64_load_relaxed(&ELEM(queues, entity->cpu)->minimum), to = atomic64_load_relaxed(&ELEM(queues, cpu)->minimum);
+	u64 from = atomic64_load_relaxed(&ELEM(queues, atomic32_load_relaxed(&entity->cpu) % CPU_MAX)->minimum);
+	u64 to = atomic64_load_relaxed(&ELEM(queues, cpu)->minimum);
 	u64 ahead = entity->vruntime > from ? entity->vruntime - from : 0;
 	u64 behind = entity->vruntime < from ? from - entity->vruntime : 0;
 	entity->vruntime = to > behind ? to - behind + ahead : ahead;
-	entity->cpu = cpu;
+	atomic32_store_relaxed(&entity->cpu, cpu);
 }
 
-/** Where in the order a task comes that becomes ready. */
+/** Where in the order a fair task comes that becomes ready. */
 static void
 entity_place(struct run_queue *queue, struct sched_entity *entity, enum sched_reason reason) MUST_HOLD(&queue->lock)
 {
 	u64 minimum = atomic64_load_relaxed(&queue->minimum), credit = reason == SCHED_WAKE ? SLEEPER_CREDIT : 0;
 	struct sched_entity *last = entity_tree_last(&queue->ready);
 	entity->vruntime = MAX(entity->vruntime, minimum > credit ? minimum - credit : 0);
-	if (reason == SCHED_YIELD && last != nullptr)
+	if (reason == SCHED_YIELD && last != nullptr && last->queued_rank == 0)
 		entity->vruntime = MAX(entity->vruntime, last->vruntime);
 }
 
 static err_t
-fair_task_init(struct task *task, struct object **scoped out)
+policy_task_init(struct task *task, struct object **scoped out)
 {
 	struct sched_entity *entity = sched_entity_alloc();
 	if (entity == nullptr)
 		return ENOMEM;
 	entity->task = task;
+	atomic64_store_relaxed(&entity->affinity, ~(u64)0);
+	atomic32_store_relaxed(&entity->weight, WEIGHT_NORMAL);
 	*out = sched_entity_object(entity);
 	return OK;
 }
 
 static void
-fair_task_fini(struct object *object)
+policy_task_fini(struct object *object)
 {
 	sched_entity_put(sched_entity_from(object));
 }
 
-/** The CPU it ran on where that is idle, else one that is, else for a new task the least loaded. */
+/** The allowed CPU with the least to do, `first` where it is as good as any; stops at an idle one. */
 static u32
-fair_select_cpu(struct object *object, u32 last_cpu, enum sched_reason reason)
+least_loaded(const struct sched_entity *entity, u32 first, bool idle_only)
 {
-	u32 best = last_cpu, best_load = queue_load(last_cpu);
-	(void)object;
-	if (reason == SCHED_YIELD || reason == SCHED_PREEMPTED)
-		return last_cpu;
+	u32 best = first, best_load = entity_allowed(entity, first) ? queue_load(first) : ~(u32)0;
 	for (u32 cpu = 0; cpu < cpu_count() && best_load != 0; cpu++) {
+		if (!entity_allowed(entity, cpu))
+			continue;
 		u32 load = queue_load(cpu);
-		if (load == 0 || (reason == SCHED_NEW && load < best_load)) {
+		if (load == 0 || best_load == ~(u32)0 || (!idle_only && load < best_load)) {
 			best = cpu;
 			best_load = load;
 		}
@@ -139,42 +187,85 @@ fair_select_cpu(struct object *object, u32 last_cpu, enum sched_reason reason)
 	return best;
 }
 
+/** The CPU it ran on where that is idle, else one that is; a new or real-time task goes where there is least to do. */
+static u32
+policy_select_cpu(struct object *object, u32 last_cpu, enum sched_reason reason)
+{
+	struct sched_entity *entity = sched_entity_from(object);
+	if (reason == SCHED_YIELD || reason == SCHED_PREEMPTED)
+		return entity_allowed(entity, last_cpu) ? last_cpu : least_loaded(entity, last_cpu, false);
+	return least_loaded(entity, last_cpu, reason == SCHED_WAKE && atomic32_load_relaxed(&entity->rank) == 0);
+}
+
+/** Whether a task just queued should have the CPU instead of what runs there. */
 static bool
-fair_enqueue(struct object *object, u32 cpu, enum sched_reason reason)
+entity_preempts(const struct run_queue *queue, const struct sched_entity *entity, enum sched_reason reason)
+{
+	u32 rank = atomic32_load_relaxed(&queue->running_rank), class = atomic32_load_relaxed(&entity->class);
+	if (atomic32_load_relaxed(&queue->busy) == 0 || entity->queued_rank != rank)
+		return entity->queued_rank > rank || atomic32_load_relaxed(&queue->busy) == 0;
+	if (rank != 0 || reason != SCHED_WAKE || class == SCHED_BATCH || class == SCHED_IDLE)
+		return false;
+	return atomic32_load_relaxed(&queue->running_idle) != 0 ||
+	       entity->vruntime + WAKE_GRANULARITY < atomic64_load_relaxed(&queue->running);
+}
+
+static bool
+policy_enqueue(struct object *object, u32 cpu, enum sched_reason reason)
 {
 	struct sched_entity *entity = sched_entity_from(object);
 	struct run_queue *queue = ELEM(queues, cpu);
 	IRQ_SPIN_SCOPE(&queue->lock);
 	if (entity->queued)
 		return false;
-	if (entity->cpu != cpu)
+	if (atomic32_load_relaxed(&entity->cpu) != cpu)
 		entity_move(entity, cpu);
 	entity_place(queue, entity, reason);
-	queue_insert(queue, entity);
-	if (atomic32_load_relaxed(&queue->busy) == 0)
-		return true;
-	return reason == SCHED_WAKE && entity->vruntime + WAKE_GRANULARITY < atomic64_load_relaxed(&queue->running);
+	(void)atomic64_add_relaxed(reason == SCHED_PREEMPTED ? &entity->involuntary : &entity->voluntary, 1);
+	/* A real-time task that was preempted keeps its turn, unless its slice is over. */
+	bool expired = atomic32_load_relaxed(&entity->class) == SCHED_RR && entity->slice_ns >= SCHED_RR_SLICE;
+	queue_insert(queue, entity, reason == SCHED_PREEMPTED && atomic32_load_relaxed(&entity->rank) != 0 && !expired);
+	return entity_preempts(queue, entity, reason);
 }
 
-/** The first of `cpu`'s queue, taken off; null: it is empty. */
+/** Whether real-time tasks have had their share of this period, and fair ones wait. */
+static bool
+queue_throttled(struct run_queue *queue) MUST_HOLD(&queue->lock)
+{
+	return queue->rt_used >= RT_RUNTIME && queue->nfair > 0;
+}
+
+/** The first of a queue that `thief` may run; itself where thief is its own CPU. */
 static struct sched_entity *
-queue_take(u32 cpu)
+queue_first(struct run_queue *queue, u32 thief) MUST_HOLD(&queue->lock)
+{
+	bool throttled = queue_throttled(queue);
+	struct sched_entity *entity = entity_tree_first(&queue->ready);
+	while (entity != nullptr && (!entity_allowed(entity, thief) || (throttled && entity->queued_rank != 0)))
+		entity = entity_tree_next(entity);
+	return entity;
+}
+
+/** Takes the first that `thief` may run off `cpu`'s queue; null: there is none. */
+static struct sched_entity *
+queue_take(u32 cpu, u32 thief)
 {
 	struct run_queue *queue = ELEM(queues, cpu);
 	IRQ_SPIN_SCOPE(&queue->lock);
-	struct sched_entity *entity = entity_tree_first(&queue->ready);
+	struct sched_entity *entity = queue_first(queue, thief);
 	if (entity != nullptr) {
 		queue_remove(queue, entity);
-		queue_advance(queue, entity->vruntime);
+		if (entity->queued_rank == 0 && cpu == thief)
+			queue_advance(queue, entity->vruntime);
 	}
 	return entity;
 }
 
-/** A task from the fullest other queue. */
+/** A task from the fullest other queue, where that has at least `least` ready. */
 static struct sched_entity *
-queue_steal(u32 thief)
+queue_steal(u32 thief, u32 least)
 {
-	u32 victim = thief, most = 0;
+	u32 victim = thief, most = least - 1;
 	for (u32 cpu = 0; cpu < cpu_count(); cpu++) {
 		u32 nready = atomic32_load_relaxed(&ELEM(queues, cpu)->nready);
 		if (cpu != thief && nready > most) {
@@ -182,59 +273,240 @@ queue_steal(u32 thief)
 			most = nready;
 		}
 	}
-	struct sched_entity *entity = most != 0 ? queue_take(victim) : nullptr;
+	struct sched_entity *entity = victim != thief ? queue_take(victim, thief) : nullptr;
 	if (entity != nullptr)
 		entity_move(entity, thief);
 	return entity;
 }
 
-static struct task *
-fair_pick(u32 cpu)
+/** Now and then: whether this CPU, which has something to do, should look for more elsewhere. */
+static bool
+queue_balance_due(struct run_queue *queue)
+{
+	IRQ_SPIN_SCOPE(&queue->lock);
+	u64 now = clock_now();
+	if (cpu_count() == 1 || now - queue->balanced < BALANCE_PERIOD)
+		return false;
+	queue->balanced = now;
+	return true;
+}
+
+/** Brings one task over from a queue that has two more than this one. */
+static void
+queue_balance(u32 cpu)
 {
 	struct run_queue *queue = ELEM(queues, cpu);
-	struct sched_entity *entity = queue_take(cpu);
+	struct sched_entity *entity = queue_steal(cpu, atomic32_load_relaxed(&queue->nready) + 2);
+	if (entity == nullptr)
+		return;
+	IRQ_SPIN_SCOPE(&queue->lock);
+	queue_insert(queue, entity, false);
+}
+
+static struct task *
+policy_pick(u32 cpu)
+{
+	struct run_queue *queue = ELEM(queues, cpu);
+	if (queue_balance_due(queue))
+		queue_balance(cpu);
+	struct sched_entity *entity = queue_take(cpu, cpu);
 	if (entity == nullptr) {
 		/* Idle before it looks elsewhere: who enqueues from now on sends a call. */
 		atomic32_store(&queue->busy, 0);
-		entity = queue_steal(cpu);
+		entity = queue_steal(cpu, 1);
 	}
 	if (entity == nullptr)
 		return nullptr;
-	entity->slice_ns = 0;
+	if (atomic32_load_relaxed(&entity->class) != SCHED_RR || entity->slice_ns >= SCHED_RR_SLICE)
+		entity->slice_ns = 0;
 	atomic64_store_relaxed(&queue->running, entity->vruntime);
+	atomic32_store_relaxed(&queue->running_rank, atomic32_load_relaxed(&entity->rank));
+	atomic32_store_relaxed(&queue->running_idle, atomic32_load_relaxed(&entity->class) == SCHED_IDLE ? 1 : 0);
 	atomic32_store(&queue->busy, 1);
 	return entity->task;
 }
 
+/** Real time used: whether the period's share is spent while others wait. */
 static bool
-fair_tick(struct object *object, u32 cpu, u64 ran_ns)
+queue_charge_rt(struct run_queue *queue, u64 ran_ns) MUST_HOLD(&queue->lock)
+{
+	u64 now = clock_now();
+	if (now - queue->rt_since >= RT_PERIOD) {
+		queue->rt_since = now;
+		queue->rt_used = 0;
+	}
+	queue->rt_used += ran_ns;
+	return queue_throttled(queue);
+}
+
+/** Whether a real-time task has to make room. */
+static bool
+rt_tick(struct run_queue *queue, struct sched_entity *entity, const struct sched_entity *first, u64 ran_ns) MUST_HOLD(&queue->lock)
+{
+	u32 rank = atomic32_load_relaxed(&entity->rank);
+	if (queue_charge_rt(queue, ran_ns) || (first != nullptr && first->queued_rank > rank))
+		return true;
+	bool expired = atomic32_load_relaxed(&entity->class) == SCHED_RR && entity->slice_ns >= SCHED_RR_SLICE;
+	return expired && first != nullptr && first->queued_rank == rank;
+}
+
+static bool
+policy_tick(struct object *object, u32 cpu, u64 ran_ns)
 {
 	struct sched_entity *entity = sched_entity_from(object);
 	struct run_queue *queue = ELEM(queues, cpu);
 	IRQ_SPIN_SCOPE(&queue->lock);
-	entity->vruntime += ran_ns;
+	struct sched_entity *first = queue_first(queue, cpu);
 	entity->slice_ns += ran_ns;
+	if (!entity_allowed(entity, cpu))
+		return true;
+	atomic32_store_relaxed(&queue->running_rank, atomic32_load_relaxed(&entity->rank));
+	if (atomic32_load_relaxed(&entity->rank) != 0)
+		return rt_tick(queue, entity, first, ran_ns);
+
+	entity->vruntime += ran_ns * WEIGHT_NORMAL / MAX(atomic32_load_relaxed(&entity->weight), (u32)1);
 	atomic64_store_relaxed(&queue->running, entity->vruntime);
-	struct sched_entity *first = entity_tree_first(&queue->ready);
-	queue_advance(queue, first != nullptr ? MIN(first->vruntime, entity->vruntime) : entity->vruntime);
-	return first != nullptr && entity->slice_ns >= SLICE && first->vruntime <= entity->vruntime;
+	bool fair = first != nullptr && first->queued_rank == 0;
+	queue_advance(queue, fair ? MIN(first->vruntime, entity->vruntime) : entity->vruntime);
+	if (first != nullptr && first->queued_rank != 0)
+		return true;
+	return fair && entity->slice_ns >= SLICE && first->vruntime <= entity->vruntime;
 }
 
 static u64
-fair_next_tick(struct object *object, u32 cpu, u64 now_ns)
+policy_next_tick(struct object *object, u32 cpu, u64 now_ns)
 {
 	struct sched_entity *entity = sched_entity_from(object);
+	if (!entity_allowed(entity, cpu))
+		return now_ns;
 	if (atomic32_load(&ELEM(queues, cpu)->nready) == 0)
 		return TIME_NEVER;
+	if (atomic32_load_relaxed(&entity->rank) != 0)
+		return now_ns + RT_PERIOD / 100;
 	return now_ns + (entity->slice_ns < SLICE ? SLICE - entity->slice_ns : SLICE / 4);
 }
 
 const struct sched_policy sched_policy = {
-	.task_init = fair_task_init,
-	.task_fini = fair_task_fini,
-	.select_cpu = fair_select_cpu,
-	.enqueue = fair_enqueue,
-	.pick = fair_pick,
-	.tick = fair_tick,
-	.next_tick = fair_next_tick,
+	.task_init = policy_task_init,
+	.task_fini = policy_task_fini,
+	.select_cpu = policy_select_cpu,
+	.enqueue = policy_enqueue,
+	.pick = policy_pick,
+	.tick = policy_tick,
+	.next_tick = policy_next_tick,
 };
+
+/* --- what services tell it --------------------------------------------------------------------------------------- */
+
+struct sched_entity *
+sched_entity_of(struct task *task)
+{
+	struct sched_entity *entity = sched_entity_from(task_entity(task));
+	sched_entity_get(entity);
+	return entity;
+}
+
+struct sched_params
+sched_params_get(struct sched_entity *entity)
+{
+	return (struct sched_params){
+		.class = (enum sched_class)atomic32_load_relaxed(&entity->class),
+		.nice = (i32)atomic32_load_relaxed(&entity->nice),
+		.priority = atomic32_load_relaxed(&entity->rank),
+	};
+}
+
+/** Takes it off the queue it is on, if it is on one. => that queue's CPU, or CPU_MAX. */
+static u32
+entity_unqueue(struct sched_entity *entity)
+{
+	for (;;) {
+		u32 cpu = atomic32_load_relaxed(&entity->cpu) % CPU_MAX;
+		struct run_queue *queue = ELEM(queues, cpu);
+		IRQ_SPIN_SCOPE(&queue->lock);
+		if (atomic32_load_relaxed(&entity->cpu) != cpu)
+			continue;
+		if (!entity->queued)
+			return CPU_MAX;
+		queue_remove(queue, entity);
+		return cpu;
+	}
+}
+
+/** Queues it again after a change, where it may run, and has that CPU look. */
+static void
+entity_requeue(struct sched_entity *entity, u32 last_cpu)
+{
+	u32 cpu = least_loaded(entity, last_cpu, true);
+	struct run_queue *queue = ELEM(queues, cpu);
+	if (cpu != last_cpu)
+		entity_move(entity, cpu);
+	irq_spin_acquire(&queue->lock);
+	queue_insert(queue, entity, false);
+	irq_spin_release(&queue->lock);
+	cpu_reschedule(cpu);
+}
+
+/** Makes a change of rank, weight or affinity felt. */
+static void
+entity_changed(struct sched_entity *entity)
+{
+	preempt_disable(); /* it is on no queue in between */
+	u32 cpu = entity_unqueue(entity);
+	if (cpu != CPU_MAX)
+		entity_requeue(entity, cpu);
+	else
+		cpu_reschedule(atomic32_load_relaxed(&entity->cpu) % CPU_MAX);
+	preempt_enable();
+}
+
+void
+sched_params_set(struct sched_entity *entity, const struct sched_params *scoped params)
+{
+	assert(params->nice >= NICE_MIN && params->nice <= NICE_MAX && params->priority <= RT_PRIORITY_MAX);
+	u32 weight = nice_weights[params->nice - NICE_MIN];
+	atomic32_store_relaxed(&entity->class, params->class);
+	atomic32_store_relaxed(&entity->nice, (u32)params->nice);
+	atomic32_store_relaxed(&entity->weight, params->class == SCHED_IDLE ? WEIGHT_IDLE : weight);
+	atomic32_store_relaxed(&entity->rank, params->priority);
+	entity_changed(entity);
+}
+
+struct cpu_set
+sched_affinity_get(struct sched_entity *entity)
+{
+	return (struct cpu_set){ atomic64_load_relaxed(&entity->affinity) };
+}
+
+void
+sched_affinity_set(struct sched_entity *entity, struct cpu_set cpus)
+{
+	u64 present = cpu_count() == CPU_MAX ? ~(u64)0 : ((u64)1 << cpu_count()) - 1;
+	assert((cpus.bits & present) != 0);
+	atomic64_store_relaxed(&entity->affinity, cpus.bits);
+	entity_changed(entity);
+}
+
+u64
+sched_slice_ns(void)
+{
+	return SLICE;
+}
+
+u32
+sched_running_count(void)
+{
+	u32 count = 0;
+	for (u32 cpu = 0; cpu < cpu_count(); cpu++)
+		count += queue_load(cpu);
+	return count;
+}
+
+struct sched_switches
+sched_switches_get(struct sched_entity *entity)
+{
+	return (struct sched_switches){
+		.involuntary = atomic64_load_relaxed(&entity->involuntary),
+		.voluntary = atomic64_load_relaxed(&entity->voluntary),
+	};
+}

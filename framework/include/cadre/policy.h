@@ -83,6 +83,9 @@ struct sched_policy {
 	u64 (*next_tick)(struct object *entity, u32 cpu, u64 now_ns);
 };
 
+/** The policy's own object for a task, not counted: sure to be alive between the task's creation and its start only. */
+struct object *task_entity(struct task *task);
+
 extern const struct frame_policy frame_policy;
 extern const struct slab_policy slab_policy;
 extern const struct sched_policy sched_policy;
