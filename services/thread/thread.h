@@ -33,6 +33,7 @@ struct process_group;
 struct session;
 struct tty;
 struct process_children;
+struct sched_entity;
 
 /** What a thread has to do before it returns to user mode: bits of thread.work, set by anyone, cleared by the thread. */
 enum thread_work : u32 {
@@ -62,6 +63,8 @@ struct thread {
 	struct fs_context *fs GUARDED_BY(&lock);
 	struct cred *cred;                  /* counted; published by the thread itself (cred_install); others: thread_cred_get */
 	struct signal_thread *signal;       /* [const] */
+	struct sched_entity *sched;         /* [const] counted: class, weight, CPUs (services/policy/sched_policy.h) */
+	struct atomic32 sched_reset;        /* 1: children start with the default class (SCHED_RESET_ON_FORK) */
 	struct restart restart;             /* [self] */
 	u64 syscall;                        /* [self] number of the system call that it is in; ~0: none */
 	uaddr_t clear_child_tid;            /* [self] set_tid_address(2) */
