@@ -5,6 +5,8 @@
 #include "pid.h"
 #include <cadre/irq.h>
 
+#include <sched_policy.h>
+
 /** What has none of its own is put by those who own it, in thread_watch.exit; this is what every thread has. */
 static void
 thread_release(struct thread *thread)
@@ -13,6 +15,8 @@ thread_release(struct thread *thread)
 		cred_put(thread->cred);
 	if (thread->user != nullptr)
 		user_context_put(thread->user);
+	if (thread->sched != nullptr)
+		sched_entity_put(thread->sched);
 	if (thread->task != nullptr)
 		task_put(thread->task);
 	if (thread->process != nullptr)
