@@ -24,11 +24,12 @@ class Machine:
     log: str | None = None
     exit_port: bool = True
     serials: tuple = ("stdio",)
+    accel: str = "tcg"
     extra: tuple = ()
 
     def command(self):
         machine = self.machine + (",isa-serial=on" if self.machine == "microvm" else "")
-        args = [QEMU, "-accel", "tcg", "-machine", machine, "-cpu", self.cpu, "-smp", str(self.smp), "-m", self.mem,
+        args = [QEMU, "-accel", self.accel, "-machine", machine, "-cpu", self.cpu, "-smp", str(self.smp), "-m", self.mem,
                 "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                 *(word for line in self.serials for word in ("-serial", line)),
                 "-kernel", self.kernel, *(("-device", EXIT_PORT) if self.exit_port else ())]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-/* The first user program of the Linux side of `./cadre bench`: the line that hello-kernel's program prints, then memory in use, then power-off. */
+/* The first user program of the boot rows of `./cadre bench`, on both kernels: prints a line, then the memory in use, then powers off. */
 
 typedef unsigned long word;
 
