@@ -12,6 +12,7 @@
 #include <cadre/time.h>
 
 #include <clock.h>
+#include <sched.h>
 #include <vm_map.h>
 
 /** Prints a line of the console, not of the log. */
@@ -37,6 +38,7 @@ void
 kernel_main(void)
 {
 	clock_start();
+	sched_init();
 	if (vm_init() != OK)
 		log_error("no memory for the zero page");
 	struct memory_stat memory = memory_stat();
