@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import abi
 import qemu
 from main import OUT, ROOT, build
 
@@ -177,6 +178,7 @@ SUITES = {
     "crash": (suite_crash, True),
     "boot": (suite_boot, True),
     "power": (suite_power, True),
+    "abi": (abi.suite, False),
 }
 
 

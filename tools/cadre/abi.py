@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MPL-2.0
+"""The suite `abi`: the programs of tests/abi/, the same files on Debian's Linux and on Cadre with 1, 2 and 4 CPUs, compared line by line.
+
+What Linux prints is kept below build/abi/, under a name made of the programs' and the kernel's contents, so that it is booted again
+only when one of them changes. Each line is one test. A program that hangs or dies fails with the lines that it did not print; a
+machine that dies is booted again for the programs behind.
+
+The environment chooses: ABI="pipe exec" only these programs, ABI_CPUS="2" only this machine, ABI_JOBS="1" programs at a time.
+"""
+import collections
+import concurrent.futures
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import qemu
+import root
+from main import OUT, ROOT, build
+
+SOURCES, WHERE = ROOT / "tests" / "abi", ROOT / "build" / "abi"
+FLAGS = ["-std=gnu17", "-static", "-O1", "-pthread", "-s", "-Wall", "-Werror=implicit-function-declaration", "-Wno-stringop-overflow",
+         "-Wno-stringop-overread", "-Wno-unused-result", "-Wno-array-bounds"]
+PROGRAM_SECONDS, MACHINE_SECONDS, BOOTS_MAX, SHOWN = 60, 240, 8, 60
+LINE = re.compile(r"^(ok|not ok|skip) (\w+): (.*)$")
+
+
+def compile_one(source):
+    out = WHERE / "bin" / source.stem.removesuffix("_test")
+    newest = max(source.stat().st_mtime, (SOURCES / "abi.h").stat().st_mtime)
+    if not out.exists() or out.stat().st_mtime < newest:
+        done = subprocess.run(["gcc", *FLAGS, "-o", str(out), str(source.relative_to(ROOT))], cwd=ROOT, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{source.name} does not compile:\n{done.stderr}")
+    return out
+
+
+def programs():
+    """Compiles all programs, in parallel; their paths by name, and the guest's runner's."""
+    root.need("gcc", "gcc")
+    if not pathlib.Path("/usr/lib/x86_64-linux-gnu/libc.a").exists():
+        subprocess.run(["apt-get", "install", "-y", "libc6-dev"], check=True, capture_output=True)
+    (WHERE / "bin").mkdir(parents=True, exist_ok=True)
+    sources = [SOURCES / "guest.c", *sorted(SOURCES.glob("*_test.c"))]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        guest, *tests = pool.map(compile_one, sources)
+    return guest, {path.name: path for path in tests}
+
+
+def packed(files):
+    """busybox' initramfs with `files` ({name: path}) as /abi/name."""
+    data = root.archive({"abi": (0o40755, b""), **{f"abi/{name}": (0o100755, path.read_bytes()) for name, path in files.items()}})
+    base = root.busybox().read_bytes()
+    out = WHERE / "base.cpio"
+    out.write_bytes(base + b"\0" * (-len(base) % 512) + data)
+    return out
+
+
+def machine(kernel, image, cpus, log):
+    linux = kernel == "linux"
+    words = "rdinit=/.cadre/init" + (" console=ttyS3 quiet panic=-1" if linux else "")
+    return qemu.Machine(kernel=str(root.linux_kernel() if linux else OUT / "cadre.elf.image"), smp=cpus, mem="768M", cpu="max", append=words,
+                        initrd=str(image), exit_port=not linux, log=None if linux else str(log),
+                        serials=("stdio", "null", "null", f"file:{log}" if linux else "null"))
+
+
+class Results:
+    """Lines of one kernel: how often each assertion was printed, by its program."""
+
+    def __init__(self):
+        self.good, self.bad, self.ends, self.deaths = collections.Counter(), {}, {}, []
+
+    def take(self, line):
+        match = LINE.match(line)
+        if match:
+            kind, topic, rest = match.groups()
+            key, _, got = rest.partition(" # got ")
+            if kind == "ok":
+                self.good[f"{topic}: {key}"] += 1
+            elif kind == "not ok":
+                self.bad.setdefault(f"{topic}: {key}", []).append(got)
+            return
+        words = line.split()
+        if len(words) == 3 and words[0] == "end":
+            self.ends[words[1]] = int(words[2])
+
+
+def boot(kernel, names, cpus, jobs, results, title):
+    """One machine for these programs; the names that are not through."""
+    image, log = WHERE / f"run.{title}.cpio", WHERE / f"{title}.log"
+    command = ["/abi/guest", str(jobs), str(PROGRAM_SECONDS), *(f"/abi/{name}" for name in names)]
+    size = shutil.get_terminal_size()
+    root.initramfs(WHERE / "base.cpio", image, command, False, size, {"PATH": "/bin:/usr/bin:/sbin:/usr/sbin", "HOME": "/root"})
+    status, lines = qemu.capture(machine(kernel, image, cpus, log), MACHINE_SECONDS)
+    image.unlink()
+    with open(WHERE / f"{title}.out", "a", encoding="utf-8") as out:
+        out.write("\n".join(lines) + "\n")
+    for line in lines:
+        results.take(line)
+    if "over all" in lines:
+        return []
+    begun = [line.split()[1] for line in lines if line.startswith("begin ") and len(line.split()) == 2]
+    hung = [name for name in begun if name not in results.ends]
+    why = "hung" if status is None else f"stopped with status {status}"
+    results.deaths.append(f"the machine {why} in {' '.join(hung) or 'its start'}")
+    return [name for name in names if name not in begun] if begun else []
+
+
+def collect(kernel, names, cpus, jobs, title):
+    """All lines of these programs on a kernel, with new machines behind those that died."""
+    results, left = Results(), list(names)
+    (WHERE / f"{title}.out").unlink(missing_ok=True)
+    for _ in range(BOOTS_MAX):
+        left = boot(kernel, left, cpus, jobs, results, title)
+        if not left:
+            break
+    return results
+
+
+def reference(files):
+    """What Linux prints."""
+    digest = hashlib.sha256()
+    for path in [*files.values(), root.linux_kernel(), ROOT / "tools/cadre/guest/init.c"]:
+        digest.update(path.read_bytes())
+    kept = WHERE / f"linux-{digest.hexdigest()[:24]}.txt"
+    if not kept.exists():
+        names = [name for name in files if name != "guest"]
+        results = collect("linux", names, 2, jobs_of(2), "linux")
+        if not results.deaths and all(results.ends.get(name) == 0 for name in names):
+            shutil.copy(WHERE / "linux.out", kept)
+        return results
+    results = Results()
+    for line in kept.read_text(encoding="utf-8").splitlines():
+        results.take(line)
+    return results
+
+
+def jobs_of(cpus):
+    return int(os.environ.get("ABI_JOBS", "0")) or min(cpus, 2) + 1
+
+
+def compare(tally, theirs, ours, names, cpus):
+    """Counts each assertion that Linux passes; the lines that Cadre lacks, by program."""
+    failures = collections.OrderedDict()
+    for key, count in theirs.good.items():
+        if key.split(":")[0] not in names:
+            continue
+        got = min(count, ours.good[key])
+        tally.add(got, count - got)
+        if got < count:
+            why = "; ".join(dict.fromkeys(ours.bad.get(key, ["not printed"])))
+            failures.setdefault(key.split(":")[0], []).append(f"{key.partition(': ')[2]}  # {why}")
+    report = [f"## {cpus} CPUs", *ours.deaths, *(f"{name} ended with {status}" for name, status in ours.ends.items() if status)]
+    for topic, lines in failures.items():
+        report += [f"### {topic}: {len(lines)} of {sum(1 for k in theirs.good if k.startswith(topic + ':'))}", *lines]
+    (WHERE / f"failures-{cpus}.md").write_text("\n".join(report) + "\n", encoding="utf-8")
+    shown = [line for line in report[1:]]
+    for line in shown[:SHOWN]:
+        print(f"  abi {cpus} CPUs: {line[:220]}")
+    if len(shown) > SHOWN:
+        print(f"  abi {cpus} CPUs: … {len(shown) - SHOWN} more in build/abi/failures-{cpus}.md")
+    return not shown
+
+
+def suite(tally):
+    """System calls: small programs compared with Debian's Linux, line by line."""
+    guest, tests = programs()
+    build("build/x86_64/cadre.elf")
+    packed({**tests, "guest": guest})
+    chosen = os.environ.get("ABI", "").split() or list(tests)
+    theirs = reference({"guest": guest, **{name: tests[name] for name in chosen}})
+    for key, gots in theirs.bad.items():
+        for got in gots:
+            tally.case(f"on Linux: {key}", False, got)
+    for death in theirs.deaths + [f"{name} ended with {status}" for name, status in theirs.ends.items() if status]:
+        tally.case("on Linux", False, death)
+    if os.environ.get("ABI_CPUS") == "0":
+        print(f"  abi: {sum(theirs.good.values())} assertions hold on Linux")
+        tally.add(sum(theirs.good.values()))
+        return
+    for cpus in map(int, os.environ.get("ABI_CPUS", "1 2 4").split()):
+        ours = collect("cadre", chosen, cpus, jobs_of(cpus), f"cadre-{cpus}")
+        if not compare(tally, theirs, ours, set(chosen), cpus):
+            print("  again: ABI='PROGRAM…' ABI_CPUS=" + f"{cpus} ./cadre test --filter abi; one by hand: ./cadre run --smp {cpus} "
+                  "--initrd build/abi/base.cpio -- /abi/PROGRAM [SENTENCE]")
