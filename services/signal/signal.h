@@ -40,7 +40,7 @@ struct signal_info {
 	i32 status; u64 utime, stime;   /* SIGCHLD */
 	i32 timer, overrun;     /* SI_TIMER */
 	i32 band, fd;           /* SIGIO */
-	bool is_raw; u64 raw[14]; /* from rt_sigqueueinfo(2): the payload as given */
+	bool is_raw; u64 raw[4]; /* from rt_sigqueueinfo(2): the payload as given */
 };
 
 /** As user programs have it: 128 bytes. Plain data. */
@@ -77,6 +77,8 @@ err_t signal_send_process(struct process *process, u32 number, const struct sign
 void signal_send_group(struct process_group *group, u32 number);
 /** A fault of the running thread: cannot be ignored or blocked; kills then. */
 void signal_force(u32 number, i32 code, u64 address);
+/** What handlers find in the frame about the fault that signal_force then tells of: trap number, error code, address (trapno, err, cr2). */
+void signal_fault_context(u32 trap, u32 error, u64 address);
 /** Whether the running thread may send `number` (0: at all) to `process` (kill(2)). => EPERM */
 err_t signal_permitted(struct process *process, u32 number);
 /** kill(2)'s way: with permission, as SI_USER; number 0 only asks. => EPERM, EINVAL, EAGAIN */
@@ -134,6 +136,8 @@ err_t signal_mask_temporarily(uaddr_t set, u64 size);
 /** At the end of such a call: `interrupted` keeps the temporary mask until delivery. */
 void signal_mask_restore(bool interrupted);
 u64 signal_mask(void);
+/** AT_MINSIGSTKSZ: the stack that a signal frame takes. */
+u64 signal_stack_min(void);
 
 /* --- signalfd(2): the running thread's ------------------------------------------------------------------------------ */
 /** Takes one of `set` that is pending for the running thread. => false: none */

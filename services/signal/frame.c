@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * The signal frame of x86-64: what a handler finds on its stack, and rt_sigreturn(2), which takes it back.
+ *
+ *	higher     what the thread was doing; 128 bytes below its stack pointer (the red zone) are left alone
+ *	           FPU state: XSAVE image (64-byte aligned), FP_XSTATE_MAGIC2
+ *	lower      return address (sa_restorer), ucontext, siginfo: struct signal_frame; the handler's stack pointer is 8 below
+ *	           a multiple of 16, as behind a call
+ *
+ * Everything that comes back from there is the program's own invention: registers are made harmless by user_run, the FPU image by
+ * user_fpu_restore, the mask by leaving out SIGKILL and SIGSTOP.
+ *
+ * Source: psABI x86-64, 3.4.1; asm/sigcontext.h and asm/ucontext.h of the Linux UAPI; Intel SDM 1, 13.4.
+ */
+#include "signal_impl.h"
+
+enum : u64 { UC_FP_XSTATE = 1, UC_SIGCONTEXT_SS = 2, UC_STRICT_RESTORE_SS = 4 };
+enum : u64 { RED_ZONE = 128, FLAGS_RESTORED = 0x50dd5 /* CF PF AF ZF SF TF DF OF RF AC */, FLAGS_CLEARED = 0x10500 /* RF DF TF */ };
+enum : u64 { USER_CS = 0x33, USER_DS = 0x2b };
+enum : u32 { FP_MAGIC1 = 0x46505853, FP_MAGIC2 = 0x46505845 };
+enum : size_t { FX_SIZE = 512, FX_SOFTWARE = 464, XSAVE_HEADER = 64, MAGIC2_SIZE = 4, FX_ALIGN = 64 };
+
+/** Plain data; offsets are the ABI's. */
+struct signal_context {
+	u64 r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, flags;
+	u16 cs, gs, fs, ss;
+	u64 error, trap, old_mask, cr2, fpstate, reserved[8];
+};
+struct signal_frame {
+	u64 restorer;
+	u64 uc_flags, uc_link, stack_base; i32 stack_flags, stack_pad; u64 stack_size;
+	struct signal_context context;
+	u64 mask;
+	struct signal_user_info info;
+};
+static_assert(sizeof(struct signal_context) == 256 && sizeof(struct signal_frame) == 8 + 304 + 128);
+
+/** The bytes of an FXSAVE area that the processor leaves to software, as Linux uses them. */
+struct fpu_software { u32 magic1, extended_size; u64 features; u32 size, padding[7]; };
+static_assert(sizeof(struct fpu_software) == FX_SIZE - FX_SOFTWARE);
+
+/** Components in a standard-format image of this size: it grows in steps (x87 and SSE; AVX; AVX-512). 0: no XSAVE. */
+static u64
+fpu_features(u32 size)
+{
+	enum : u32 { AVX_SIZE = 832 };
+	if (size <= FX_SIZE)
+		return 0;
+	return size <= FX_SIZE + XSAVE_HEADER ? 3 : size <= AVX_SIZE ? 7 : 0xe7;
+}
+
+u64
+signal_stack_min(void)
+{
+	/* As AT_MINSIGSTKSZ: the frame, the image, and what aligning can cost. */
+	return align_up(sizeof(struct signal_frame) + RED_ZONE + user_fpu_size() + MAGIC2_SIZE + FX_ALIGN + 16, 16);
+}
+
+bool
+signal_on_altstack(const struct signal_altstack *scoped stack, u64 sp)
+{
+	if ((stack->flags & (SS_AUTODISARM | SS_DISABLE)) != 0 || stack->size == 0)
+		return false;
+	return sp > stack->base && sp - stack->base <= stack->size;
+}
+
+/* --- pushing --- */
+
+static void
+bytes_put(struct bytes to, size_t at, struct cbytes value)
+{
+	bytes_copy(bytes_sub(to, at, cbytes_len(value)), value);
+}
+
+/** The running thread's FPU state as it goes into the frame, in a buffer of its own. */
+static err_t
+fpu_image(struct signal_thread *st, struct byte_array **scoped out)
+{
+	u32 size = user_fpu_size();
+	struct byte_array *image = st->frame_image;
+	if (image == nullptr) {
+		image = byte_array_alloc(size + MAGIC2_SIZE);
+		if (image == nullptr)
+			return ENOMEM;
+		st->frame_image = image;
+	}
+	struct bytes bytes = byte_array_bytes(image);
+	TRY(user_fpu_save(thread_current()->user, bytes));
+	*out = image;
+	u64 features = fpu_features(size);
+	if (features == 0)
+		return OK;
+	struct fpu_software software = { FP_MAGIC1, size + MAGIC2_SIZE, features, size, {} };
+	u32 magic2 = FP_MAGIC2;
+	bytes_put(bytes, FX_SOFTWARE, CBYTES_OF(software));
+	bytes_put(bytes, size, CBYTES_OF(magic2));
+	/* Handlers may change x87 and SSE registers in the frame, though they were in their initial state: they count as saved. */
+	bytes_set(bytes, FX_SIZE, bytes_get(bytes, FX_SIZE) | 3);
+	return OK;
+}
+
+/** Where the frame goes. => false: over the end of the alternate stack */
+static bool
+frame_place(struct signal_thread *st, const struct signal_action *scoped action, u64 rsp, u64 *scoped fpu_at, u64 *scoped frame_at)
+{
+	const struct signal_altstack *stack = &st->altstack;
+	u32 size = user_fpu_size();
+	bool was_on = signal_on_altstack(stack, rsp), enters = false;
+	u64 sp = rsp - RED_ZONE;
+	if ((action->flags & SA_ONSTACK) != 0 && stack->size != 0 && (stack->flags & SS_DISABLE) == 0 && !was_on) {
+		sp = stack->base + stack->size;
+		enters = true;
+	}
+	*fpu_at = align_down(sp - size - (size > FX_SIZE ? MAGIC2_SIZE : 0), FX_ALIGN);
+	*frame_at = align_down(*fpu_at - sizeof(struct signal_frame), 16) - 8;
+	bool fits = *frame_at > stack->base && *frame_at - stack->base <= stack->size;
+	return !(was_on || enters) || fits;
+}
+
+static struct signal_context
+context_of(const struct user_regs *scoped r, const struct signal_thread *scoped st, u64 mask, u64 fpstate)
+{
+	return (struct signal_context){
+		.r8 = r->r8, .r9 = r->r9, .r10 = r->r10, .r11 = r->r11, .r12 = r->r12, .r13 = r->r13, .r14 = r->r14, .r15 = r->r15,
+		.rdi = r->rdi, .rsi = r->rsi, .rbp = r->rbp, .rbx = r->rbx, .rdx = r->rdx, .rax = r->rax, .rcx = r->rcx,
+		.rsp = r->rsp, .rip = r->rip, .flags = r->rflags | 0x202, .cs = USER_CS, .ss = USER_DS,
+		.error = st->fault_error, .trap = st->fault_trap, .cr2 = st->fault_address, .old_mask = mask, .fpstate = fpstate,
+	};
+}
+
+err_t
+signal_frame_push(const struct signal_info *scoped info, const struct signal_action *scoped action, u64 mask)
+{
+	struct thread *thread = thread_current();
+	struct signal_thread *st = thread->signal;
+	struct user_regs *regs = &thread->user->regs;
+	struct byte_array *image = nullptr;
+	u64 fpu_at = 0, frame_at = 0;
+	if ((action->flags & SA_RESTORER) == 0 || !frame_place(st, action, regs->rsp, &fpu_at, &frame_at))
+		return EFAULT;
+	TRY(fpu_image(st, &image));
+	u32 image_len = byte_array_len(image);
+	u64 features = fpu_features(user_fpu_size());
+	TRY(copy_out(UADDR(fpu_at), bytes_const(bytes_sub(byte_array_bytes(image), 0, features != 0 ? image_len : FX_SIZE))));
+	struct signal_frame frame = {
+		.restorer = action->restorer,
+		.uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (features != 0 ? UC_FP_XSTATE : 0),
+		.stack_base = st->altstack.base,
+		.stack_flags = (i32)st->altstack.flags,
+		.stack_size = st->altstack.size,
+		.context = context_of(regs, st, mask, fpu_at),
+		.mask = mask,
+		.info = signal_info_pack(info),
+	};
+	TRY(copy_out_value(UADDR(frame_at), frame));
+	if ((st->altstack.flags & SS_AUTODISARM) != 0)
+		signal_altstack_forget(st);
+	regs->rdi = info->number;
+	regs->rsi = frame_at + __builtin_offsetof(struct signal_frame, info);
+	regs->rdx = frame_at + __builtin_offsetof(struct signal_frame, uc_flags);
+	regs->rax = 0;
+	regs->rsp = frame_at;
+	regs->rip = action->handler;
+	regs->rflags &= ~FLAGS_CLEARED;
+	return OK;
+}
+
+/* --- returning --- */
+
+/** How much of the image at `at` is to be believed: all of an XSAVE image, or the FXSAVE area alone. */
+static size_t
+fpu_image_len(const struct fpu_software *scoped software, uaddr_t at)
+{
+	u32 size = user_fpu_size(), magic2 = 0;
+	if (software->magic1 != FP_MAGIC1 || software->size < FX_SIZE + XSAVE_HEADER || software->size > size ||
+	    software->size > software->extended_size)
+		return FX_SIZE;
+	if (copy_in_value(magic2, UADDR(at.raw + software->size)) != OK || magic2 != FP_MAGIC2)
+		return FX_SIZE;
+	return software->size;
+}
+
+static err_t
+fpu_return(struct signal_thread *st, uaddr_t at)
+{
+	struct user_context *user = thread_current()->user;
+	struct fpu_software software = {};
+	u32 size = user_fpu_size();
+	if (at.raw == 0) {
+		user_fpu_reset(user);
+		return OK;
+	}
+	TRY(copy_in_value(software, UADDR(at.raw + FX_SOFTWARE)));
+	size_t len = size > FX_SIZE ? fpu_image_len(&software, at) : FX_SIZE;
+	if (st->frame_image == nullptr)
+		st->frame_image = byte_array_alloc(size + MAGIC2_SIZE);
+	struct byte_array *image = st->frame_image;
+	if (image == nullptr)
+		return ENOMEM;
+	struct bytes bytes = bytes_sub(byte_array_bytes(image), 0, len);
+	TRY(copy_in(bytes, at));
+	/* Components that the frame did not claim to have stay out. */
+	if (len > FX_SIZE) {
+		bytes_set(bytes, FX_SIZE, bytes_get(bytes, FX_SIZE) & (u8)software.features);
+		user_fpu_reset(user);
+	}
+	return user_fpu_restore(user, bytes_const(bytes));
+}
+
+static void
+regs_return(struct user_regs *r, const struct signal_context *scoped c)
+{
+	*r = (struct user_regs){
+		.rax = c->rax, .rbx = c->rbx, .rcx = c->rcx, .rdx = c->rdx, .rsi = c->rsi, .rdi = c->rdi, .rbp = c->rbp, .rsp = c->rsp,
+		.r8 = c->r8, .r9 = c->r9, .r10 = c->r10, .r11 = c->r11, .r12 = c->r12, .r13 = c->r13, .r14 = c->r14, .r15 = c->r15,
+		.rip = c->rip, .rflags = (r->rflags & ~FLAGS_RESTORED) | (c->flags & FLAGS_RESTORED),
+		.fs_base = r->fs_base, .gs_base = r->gs_base,
+	};
+}
+
+/** The frame on top of the stack, back into the thread. */
+static err_t
+frame_pop(struct thread *thread)
+{
+	struct signal_thread *st = thread->signal;
+	struct user_regs *regs = &thread->user->regs;
+	struct signal_frame frame = {};
+	/* The handler's return has taken the return address off. */
+	TRY(copy_in_value(frame, UADDR(regs->rsp - 8)));
+	TRY(fpu_return(st, UADDR(frame.context.fpstate)));
+	signal_set_mask(frame.mask);
+	regs_return(regs, &frame.context);
+	struct signal_altstack stack = { frame.stack_base, frame.stack_size, (u32)frame.stack_flags };
+	(void)signal_altstack_set(st, &stack, regs->rsp);
+	return OK;
+}
+
+err_t
+sys_rt_sigreturn(u64 *scoped result)
+{
+	struct thread *thread = thread_current();
+	thread->restart.fn = nullptr;
+	if (frame_pop(thread) != OK)
+		signal_force(SIGSEGV, SI_KERNEL, 0);
+	/* The registers are the frame's: nothing of this call is restarted. */
+	thread->syscall = ~(u64)0;
+	*result = thread->user->regs.rax;
+	return OK;
+}
