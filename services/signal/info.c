@@ -76,7 +76,7 @@ signal_info_read(uaddr_t from, u32 number, struct signal_info *scoped info)
 		beyond |= user.payload[i];
 	if (beyond != 0 && !is_known((u32)user.number, user.code))
 		return E2BIG;
-	*info = (struct signal_info){ .number = number, .code = user.code, .error = user.error, .is_raw = true };
+	*info = (struct signal_info){ .number = number, .code = user.code, .error = user.error, .is_raw = true, .given_number = (u32)user.number };
 	for (u32 i = 0; i < COUNTOF(info->raw); i++)
 		info->raw[i] = user.payload[i];
 	/* Where signalfd looks; what was given stands in `raw`. */

@@ -82,7 +82,7 @@ u32
 signal_first(u64 set)
 {
 	u64 faults = set & SIGSET_SYNCHRONOUS;
-	return (u32)__builtin_ctzll(faults != 0 ? faults : set) + 1;
+	return (u32)__builtin_ffsl((long)(faults != 0 ? faults : set));
 }
 
 err_t

@@ -7,6 +7,8 @@
  */
 #include <cadre/irq.h>
 
+#include <session.h>
+
 #include "signal_impl.h"
 
 struct signal_action
@@ -132,20 +134,28 @@ signal_tell_target(struct signal_process *sp, struct signal_thread *st, u32 numb
 		signal_tell(st);
 }
 
-/** The account of the target's real user, with a reference; null in an interrupt, where nobody is charged. */
+/** The account of the thread's real user, with a reference; null in an interrupt, where nobody is charged. */
 static struct user_account *
-target_account(struct thread *thread)
+account_of(struct thread *thread)
 {
-	struct user_account *user = nullptr;
 	if (irq_context() || thread == nullptr)
 		return nullptr;
-	REF_SCOPE(cred, cred);
-	cred = thread_cred_get(thread);
-	if (cred != nullptr)
-		user = cred->user;
+	RCU_SCOPE();
+	const struct cred *cred = POINTER_LOAD(thread->cred);
+	struct user_account *user = cred != nullptr ? cred->user : nullptr;
 	if (user != nullptr)
 		user_account_get(user);
 	return user;
+}
+
+/** The same of a process: only signals that queue are charged, so that the others cost no lock. */
+static struct user_account *
+process_account(struct process *process, u32 number)
+{
+	if (number < SIGRTMIN || irq_context())
+		return nullptr;
+	SPIN_SCOPE(&process->lock);
+	return account_of(thread_list_first(&process->threads));
 }
 
 /** Whether the signal may be queued above the limit: of the kernel's, and ordinary ones of kill and tkill, at most one each is pending. */
@@ -183,17 +193,6 @@ signal_queue(struct signal_process *sp, struct signal_thread *st, struct user_ac
 	return OK;
 }
 
-/** Any thread of the process: its first. With a reference; null: all have ended. Tasks only. */
-static struct thread *
-process_any_thread(struct process *process)
-{
-	SPIN_SCOPE(&process->lock);
-	struct thread *thread = thread_list_first(&process->threads);
-	if (thread != nullptr)
-		thread_get(thread);
-	return thread;
-}
-
 static struct signal_info
 info_or_default(u32 number, const struct signal_info *scoped info)
 {
@@ -209,7 +208,7 @@ signal_send_thread(struct thread *thread, u32 number, const struct signal_info *
 {
 	struct signal_info full = info_or_default(number, info);
 	REF_SCOPE(user_account, account);
-	account = target_account(thread);
+	account = number >= SIGRTMIN ? account_of(thread) : nullptr;
 	u64 limit = atomic64_load_relaxed(&thread->process->limits[RLIMIT_SIGPENDING].soft);
 	return signal_queue(thread->process->signal, thread->signal, account, limit, &full);
 }
@@ -219,11 +218,7 @@ signal_send_process(struct process *process, u32 number, const struct signal_inf
 {
 	struct signal_info full = info_or_default(number, info);
 	REF_SCOPE(user_account, account);
-	if (!irq_context() && number >= SIGRTMIN) {
-		REF_SCOPE(thread, any);
-		any = process_any_thread(process);
-		account = target_account(any);
-	}
+	account = process_account(process, number);
 	u64 limit = atomic64_load_relaxed(&process->limits[RLIMIT_SIGPENDING].soft);
 	return signal_queue(process->signal, nullptr, account, limit, &full);
 }

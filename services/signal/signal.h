@@ -40,7 +40,7 @@ struct signal_info {
 	i32 status; u64 utime, stime;   /* SIGCHLD */
 	i32 timer, overrun;     /* SI_TIMER */
 	i32 band, fd;           /* SIGIO */
-	bool is_raw; u64 raw[4]; /* from rt_sigqueueinfo(2): the payload as given */
+	bool is_raw; u32 given_number; u64 raw[4]; /* from rt_sigqueueinfo(2): the payload as given */
 };
 
 /** As user programs have it: 128 bytes. Plain data. */
