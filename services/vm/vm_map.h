@@ -100,3 +100,29 @@ bool vm_map_is_random(struct vm_map *map);
 void vm_map_set_random(struct vm_map *map, bool random);
 /** Where the stack's end may be put: USER_END less a random distance. */
 u64 vm_map_stack_top(struct vm_map *map);
+
+/* --- what services/mman makes system calls of. Ranges are page aligned, below USER_END and not empty; lengths in bytes. --- */
+
+/** mremap(2): `fixed`: to `to`, over whatever is there; `keep`: the old range stays, empty (MREMAP_DONTUNMAP). */
+struct vm_remap { u64 old, old_len, new_len, to; bool may_move, fixed, keep; };
+/** => EFAULT: the old range is not one mapping's; ENOMEM, EAGAIN (locked), EINVAL */
+err_t vm_map_remap(struct vm_map *map, const struct vm_remap *scoped asked, uaddr_t *scoped out);
+/** Sets and clears flags of areas. => ENOMEM: there are gaps (the rest is done), or no memory */
+err_t vm_map_set_flags(struct vm_map *map, uaddr_t at, u64 len, u32 set, u32 clear);
+/** mlock(2): sets VM_LOCKED within RLIMIT_MEMLOCK; does not fetch. => EPERM, ENOMEM */
+err_t vm_map_lock(struct vm_map *map, uaddr_t at, u64 len);
+err_t vm_map_lock_all(struct vm_map *map, bool present, bool future);
+void vm_map_unlock_all(struct vm_map *map);
+/** Faults pages in; AS_MAPPED: as far as their protection lets them be used. => ENOMEM: a gap, or no memory; EFAULT */
+enum vm_populate : u32 { VM_POPULATE_AS_MAPPED, VM_POPULATE_READ, VM_POPULATE_WRITE };
+err_t vm_map_populate(struct vm_map *map, uaddr_t at, u64 len, enum vm_populate how);
+/** Throws private pages away, and unmaps the object's. => EINVAL: locked, or not anonymous; ENOMEM: gaps (the rest is done) */
+err_t vm_map_discard(struct vm_map *map, uaddr_t at, u64 len, bool anonymous_only, bool locked_too);
+/** Punches holes into the shared objects mapped there (MADV_REMOVE). => EINVAL, EACCES, ENOMEM */
+err_t vm_map_punch(struct vm_map *map, uaddr_t at, u64 len);
+/** => ENOMEM: there is a gap; EBUSY: an area has one of the flags `refused` */
+err_t vm_map_check(struct vm_map *map, uaddr_t at, u64 len, u32 refused);
+/** Whether the page can be had without I/O (mincore). => ENOMEM: nothing is mapped there */
+err_t vm_map_is_present(struct vm_map *map, uaddr_t at, bool *scoped present);
+/** brk(2). => the end of the heap, moved or not */
+u64 vm_map_brk(struct vm_map *map, u64 to);
