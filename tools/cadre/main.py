@@ -91,6 +91,8 @@ def main():
     test = commands.add_parser("test", help="run all tests; ends in `N passed, N failed`")
     test.add_argument("--quick", action="store_true", help="only what takes below two minutes")
     test.add_argument("--filter", default="", metavar="TEXT", help="only suites whose name has TEXT in it")
+    test.add_argument("--ring", type=int, choices=(0, 1, 2, 3), help="0: the tree and its tools; 1: on this host, with sanitizers; "
+                      "2: inside the kernel, in QEMU; 3: programs, on Cadre and on Linux")
     test.add_argument("--list", action="store_true", help="name the suites")
     test.set_defaults(call=command_test)
 
