@@ -51,6 +51,9 @@ struct restart {
 	u64 arg[6];
 };
 
+/** Slots of thread.extra. */
+enum thread_extra : u32 { THREAD_EXTRA_FUTEX /* the waiter of its plain waits */ };
+
 struct thread {
 	struct task *task;                  /* [const] counted */
 	struct user_context *user;          /* [const] counted; its registers [self] */
