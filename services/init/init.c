@@ -12,6 +12,7 @@
 #include <cadre/time.h>
 
 #include <clock.h>
+#include <futex.h>
 #include <sched.h>
 #include <vm_map.h>
 
@@ -41,6 +42,7 @@ kernel_main(void)
 	sched_init();
 	if (vm_init() != OK)
 		log_error("no memory for the zero page");
+	futex_init();
 	struct memory_stat memory = memory_stat();
 	u64 used = memory.total - memory.free;
 	say("Cadre: {} CPUs, {} MiB of memory of which {} KiB are in use, {} ms after power-on.\n", cpu_count(),
