@@ -203,6 +203,28 @@ vm_map_check(struct vm_map *map, uaddr_t at, u64 len, u32 refused)
 	return OK;
 }
 
+bool
+vm_map_is_locked(struct vm_map *map, uaddr_t at)
+{
+	struct vm_view view = vm_map_view(map, at.raw);
+	return view.end != 0 && (view.flags & VM_LOCKED) != 0;
+}
+
+err_t
+vm_map_check_anonymous(struct vm_map *map, uaddr_t at, u64 len)
+{
+	MUTEX_SCOPE(&map->lock);
+	for (u64 next = at.raw; next < at.raw + len;) {
+		const struct vm_area *area = area_above(map, next);
+		if (area == nullptr || area->start > next)
+			return ENOMEM;
+		if (area->object != nullptr || (area->flags & VM_SHARED) != 0)
+			return EINVAL;
+		next = area->end;
+	}
+	return OK;
+}
+
 err_t
 vm_map_is_present(struct vm_map *map, uaddr_t at, bool *scoped present)
 {

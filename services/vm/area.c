@@ -142,7 +142,7 @@ area_remove(struct vm_map *map, struct vm_area *area)
 	map->area_count--;
 	area_account(map, area, -1);
 	area_count_writable(area, -1);
-	commit_uncharge(area->charged);
+	vm_commit_uncharge(area->charged);
 	map->charged -= area->charged;
 	area->charged = 0;
 	map_place_freed(map, area->start, area->end);

@@ -32,7 +32,7 @@ commit_counts(u32 prot, u32 flags, bool has_object)
 }
 
 err_t
-commit_charge(u64 pages)
+vm_commit_charge(u64 pages)
 {
 	u64 total = memory_total();
 	if (pages == 0)
@@ -41,12 +41,12 @@ commit_charge(u64 pages)
 		return ENOMEM;
 	if (atomic64_add_relaxed(&committed, pages) + pages <= total * COMMIT_TIMES)
 		return OK;
-	commit_uncharge(pages);
+	vm_commit_uncharge(pages);
 	return ENOMEM;
 }
 
 void
-commit_uncharge(u64 pages)
+vm_commit_uncharge(u64 pages)
 {
 	if (pages != 0)
 		(void)atomic64_sub(&committed, pages);

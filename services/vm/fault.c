@@ -203,7 +203,7 @@ stack_grow(struct vm_map *map, u64 page)
 		return STEP_MAPERR;
 	if (below != nullptr && below->end > page)
 		return STEP_MAPERR;
-	if (map_check_limits(map, more, area->prot, area->flags) != OK || commit_charge(area->charged != 0 ? pages_of(more) : 0) != OK)
+	if (map_check_limits(map, more, area->prot, area->flags) != OK || vm_commit_charge(area->charged != 0 ? pages_of(more) : 0) != OK)
 		return STEP_MAPERR;
 	area_account(map, area, -1);
 	areas_change_begin(map);

@@ -81,10 +81,10 @@ area_copy(struct vm_map *from, struct vm_map *to, const struct vm_area *scoped a
 	if ((area->flags & VM_DONTFORK) != 0)
 		return OK;
 	u64 charge = (area->flags & VM_SHARED) == 0 ? area->charged : 0;
-	TRY(commit_charge(charge));
+	TRY(vm_commit_charge(charge));
 	struct vm_area *copy = area_tail(area, area->start);
 	if (copy == nullptr) {
-		commit_uncharge(charge);
+		vm_commit_uncharge(charge);
 		return ENOMEM;
 	}
 	copy->flags &= ~(u32)VM_LOCKED;

@@ -18,9 +18,8 @@ vm_map_usage(struct vm_map *map)
 	};
 }
 
-/** Counts what the page table has in the area. */
-static void
-area_count_pages(struct vm_map *map, struct vm_area_info *scoped info)
+void
+vm_map_area_count(struct vm_map *map, struct vm_area_info *scoped info)
 {
 	VM_CURSOR_SCOPE(cursor);
 	if (vm_cursor_open(map->space, UADDR(MAX(info->start, (u64)USER_START)), UADDR(info->end), &cursor) != OK)
@@ -48,7 +47,6 @@ vm_map_area_at(struct vm_map *map, uaddr_t address, struct vm_area_info *scoped 
 	};
 	if (area->file != nullptr)
 		area->file_ops->get(area->file);
-	area_count_pages(map, out);
 	return true;
 }
 
@@ -107,6 +105,46 @@ vm_map_write(struct vm_map *map, uaddr_t at, struct cbytes src, size_t *scoped d
 		*done += part;
 	}
 	return OK;
+}
+
+struct vm_map *
+vm_map_of_process(struct process *process)
+{
+	SPIN_SCOPE(&process->lock);
+	LIST_FOR(thread_list, thread, &process->threads) {
+		SPIN_SCOPE(&thread->lock);
+		if (thread->map == nullptr)
+			continue;
+		vm_map_get(thread->map);
+		return thread->map;
+	}
+	return nullptr;
+}
+
+/* --- barriers --- */
+
+u32
+vm_map_membarrier(struct vm_map *map, u32 add)
+{
+	return add != 0 ? atomic32_or(&map->membarrier, add) | add : atomic32_load(&map->membarrier);
+}
+
+void
+vm_map_barrier(struct vm_map *map)
+{
+	/* The first page is nobody's: mappings begin above. */
+	VM_CURSOR_SCOPE(cursor);
+	if (vm_cursor_open(map->space, UADDR(USER_END - PAGE_SIZE), UADDR(USER_END), &cursor) != OK)
+		return;
+	struct vm_entry entry = vm_cursor_query(&cursor);
+	if (entry.frame != nullptr) {
+		vm_cursor_clear_accessed(&cursor);
+		return;
+	}
+	if (zero_page() != nullptr && vm_cursor_map(&cursor, zero_page(), (enum vm_prot)0, VM_CACHE_BACK) == OK) {
+		vm_cursor_seek(&cursor, UADDR(USER_END - PAGE_SIZE));
+		(void)vm_cursor_unmap(&cursor, 1);
+	}
 }
 
 /* --- futexes --- */

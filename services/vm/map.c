@@ -158,7 +158,7 @@ area_make(const struct vm_request *scoped request, u64 at, u64 len, u32 flags, s
 		area->file = request->file;
 	}
 	u64 charge = commit_counts(request->prot, flags, request->object != nullptr) ? pages_of(len) : 0;
-	TRY(commit_charge(charge));
+	TRY(vm_commit_charge(charge));
 	area->charged = charge;
 	*out = area;
 	area = nullptr;
@@ -178,7 +178,7 @@ map_add_locked(struct vm_map *map, const struct vm_request *scoped request, u64 
 	TRY(area_make(request, start, len, flags, &area));
 	err_t err = request->place == VM_PLACE_FIXED ? map_remove_locked(map, start, start + len) : OK;
 	if (err != OK) {
-		commit_uncharge(area->charged);
+		vm_commit_uncharge(area->charged);
 		vm_area_put(area);
 		return err;
 	}
@@ -217,7 +217,7 @@ static err_t
 area_protect(struct vm_map *map, struct vm_area *area, u32 prot) MUST_HOLD(&map->lock)
 {
 	u64 charge = area->charged == 0 && commit_counts(prot, area->flags, area->object != nullptr) ? pages_of(area->end - area->start) : 0;
-	TRY(commit_charge(charge));
+	TRY(vm_commit_charge(charge));
 	map->charged += charge;
 	area_account(map, area, -1);
 	areas_change_begin(map);

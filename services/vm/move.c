@@ -45,10 +45,10 @@ area_twin(struct vm_map *map, const struct vm_area *scoped area, u64 old, u64 to
 	u64 charge = area->charged != 0 ? pages_of(len) : 0;
 	if (map->area_count >= VM_AREAS_MAX)
 		return ENOMEM;
-	TRY(commit_charge(charge));
+	TRY(vm_commit_charge(charge));
 	struct vm_area *twin = area_tail(area, old);
 	if (twin == nullptr) {
-		commit_uncharge(charge);
+		vm_commit_uncharge(charge);
 		return ENOMEM;
 	}
 	twin->start = to;
@@ -108,7 +108,7 @@ grow_in_place(struct vm_map *map, struct vm_area *area, u64 more, err_t *scoped 
 	if (limit < area->end || limit - area->end < more)
 		return false;
 	u64 charge = area->charged != 0 ? pages_of(more) : 0;
-	*err = commit_charge(charge);
+	*err = vm_commit_charge(charge);
 	if (*err != OK)
 		return true;
 	area_account(map, area, -1);
@@ -166,4 +166,22 @@ vm_map_remap(struct vm_map *map, const struct vm_remap *scoped asked, uaddr_t *s
 	}
 	*out = UADDR(at);
 	return err;
+}
+
+err_t
+vm_map_shift_file(struct vm_map *map, uaddr_t at, u64 len, u64 offset)
+{
+	MUTEX_SCOPE(&map->lock);
+	struct vm_area *area = area_above(map, at.raw);
+	if (area == nullptr || area->start > at.raw || (area->flags & VM_SHARED) == 0 || len > area->end - at.raw)
+		return EINVAL;
+	TRY(area_split(map, at.raw));
+	TRY(area_split(map, at.raw + len));
+	area = area_above(map, at.raw);
+	areas_change_begin(map);
+	area->offset = offset;
+	areas_change_end(map);
+	map_zap(map, area->start, area->end);
+	(void)area_merge(map, area);
+	return OK;
 }

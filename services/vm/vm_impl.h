@@ -130,9 +130,6 @@ err_t map_place(struct vm_map *map, const struct vm_request *scoped request, u64
 void map_place_freed(struct vm_map *map, u64 start, u64 end) MUST_HOLD(&map->lock);
 
 /* --- commit.c --- */
-/** Promises pages. => ENOMEM: more than the rules allow */
-err_t commit_charge(u64 pages);
-void commit_uncharge(u64 pages);
 /** Whether an area with these is charged for. */
 bool commit_counts(u32 prot, u32 flags, bool has_object);
 

@@ -15,6 +15,7 @@
 #include <vm_object.h>
 
 struct vm_map;
+struct process;
 OBJECT_DECLARE(vm_map);
 
 /** Flags of an area, beside its protection. */
@@ -29,6 +30,8 @@ enum vm_area_flags : u32 {
 struct vm_file_ops {
 	void (*get)(struct object *file);
 	void (*put)(struct object *file);
+	/** What /proc/PID/maps shows for what is no `struct file` (SysV segments); null: it is one. => length of the text */
+	size_t (*name)(struct object *file, struct bytes text);
 };
 
 /** What to map. `address` 0: anywhere. */
@@ -77,6 +80,8 @@ struct vm_usage vm_map_usage(struct vm_map *map);
 struct vm_area_info { u64 start, end; enum vm_prot prot; u32 flags; u64 offset; struct object *file; const struct vm_file_ops *file_ops; u64 resident, dirty_private; };
 /** The first area that ends above `address`. => false: none. */
 bool vm_map_area_at(struct vm_map *map, uaddr_t address, struct vm_area_info *scoped out);
+/** Fills in `resident` and `dirty_private`, by a walk over the page table (smaps). */
+void vm_map_area_count(struct vm_map *map, struct vm_area_info *scoped info);
 /** Reads or writes another process' memory (process_vm_readv, /proc/PID/mem and cmdline). => EFAULT; *done bytes */
 err_t vm_map_read(struct vm_map *map, uaddr_t at, struct bytes dst, size_t *scoped done);
 err_t vm_map_write(struct vm_map *map, uaddr_t at, struct cbytes src, size_t *scoped done);
@@ -126,3 +131,17 @@ err_t vm_map_check(struct vm_map *map, uaddr_t at, u64 len, u32 refused);
 err_t vm_map_is_present(struct vm_map *map, uaddr_t at, bool *scoped present);
 /** brk(2). => the end of the heap, moved or not */
 u64 vm_map_brk(struct vm_map *map, u64 to);
+/** Whether the area at `at` is locked into memory. */
+bool vm_map_is_locked(struct vm_map *map, uaddr_t at);
+/** => EINVAL: an area in the range is shared or has an object; ENOMEM: a gap */
+err_t vm_map_check_anonymous(struct vm_map *map, uaddr_t at, u64 len);
+/** remap_file_pages(2): the range, in one shared mapping, shows its object from `offset` on. => EINVAL */
+err_t vm_map_shift_file(struct vm_map *map, uaddr_t at, u64 len, u64 offset);
+/** The map of another process, with a reference. => null: it has none any more */
+struct vm_map *vm_map_of_process(struct process *process);
+/** membarrier(2): adds registrations and returns all; makes every CPU that runs one of the map's threads pass a full barrier. */
+u32 vm_map_membarrier(struct vm_map *map, u32 add);
+void vm_map_barrier(struct vm_map *map);
+/** Promises memory that is no mapping's (System V segments), in pages. => ENOMEM */
+err_t vm_commit_charge(u64 pages);
+void vm_commit_uncharge(u64 pages);
