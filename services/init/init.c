@@ -14,6 +14,7 @@
 #include <clock.h>
 #include <futex.h>
 #include <sched.h>
+#include <vdso.h>
 #include <vm_map.h>
 
 /** Prints a line of the console, not of the log. */
@@ -40,8 +41,8 @@ kernel_main(void)
 {
 	clock_start();
 	sched_init();
-	if (vm_init() != OK)
-		log_error("no memory for the zero page");
+	if (vm_init() != OK || vdso_init() != OK)
+		log_error("no memory for the zero page and the vDSO");
 	futex_init();
 	struct memory_stat memory = memory_stat();
 	u64 used = memory.total - memory.free;

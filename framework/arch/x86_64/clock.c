@@ -7,6 +7,7 @@
  * word that only grows.
  */
 #include "apic.h"
+#include <cadre/time.h>
 #include <debug/debug.h>
 
 enum : u32 { PIT_HZ = 1193182, PM_TIMER_HZ = 3579545 };
@@ -60,6 +61,13 @@ arch_clock_ns(void)
 	u64 tsc = guarded ? tsc_corrected() : clock_ticks();
 	u64 now = tsc > clock.tsc_base ? clock_scale(tsc - clock.tsc_base, clock.ns_per_tick) : 0;
 	return guarded ? clock_latch(now) : now;
+}
+
+bool
+clock_user_counter(struct clock_counter *out)
+{
+	*out = (struct clock_counter){ clock.tsc_base, clock.ns_per_tick };
+	return !__atomic_load_n(&clock_guarded, __ATOMIC_RELAXED);
 }
 
 void

@@ -10,6 +10,11 @@
 u64 clock_now(void);            /**< monotonic; never goes back, on any CPU; any context */
 u64 clock_boot_realtime(void);  /**< real time (Unix epoch, ns) at clock_now() == 0, from the RTC; 0 if there is none */
 
+/** How a program can read the clock itself: clock_now() is (counter - base) * ns_per_tick >> 32, on x86-64 by `lfence; rdtsc`. */
+struct clock_counter { u64 base, ns_per_tick; };
+/** => false: it cannot, since the CPUs' counters differ. Settled when services start. */
+bool clock_user_counter(struct clock_counter *scoped out);
+
 struct timer;
 /** Runs in interrupt context at or after the deadline: short, no sleeping. It may set its own timer again. */
 typedef void timer_fn(struct object *arg);
