@@ -26,6 +26,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,7 +165,6 @@ abi_text(const char *left, const char *right, const char *expression)
 /* Two numbers are equal; `value` is printed as a number where the compiler knows it, else as it is written. */
 #define CHECK_EQ(expression, value)                                                                                    \
 	({                                                                                                             \
-		errno = 0;                                                                                             \
 		long long left_ = (long long)(expression);                                                             \
 		abi_equal(left_, (long long)(value), __builtin_constant_p(value), #expression, #value);                \
 	})
