@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * Starts time.
+ */
+#include "time_impl.h"
+
+void
+time_init(void)
+{
+	clocks_init();
+	sleep_init();
+}
