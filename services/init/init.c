@@ -15,6 +15,7 @@
 #include <futex.h>
 #include <sched.h>
 #include <vdso.h>
+#include <time_calls.h>
 #include <vm_map.h>
 
 /** Prints a line of the console, not of the log. */
@@ -44,6 +45,7 @@ kernel_main(void)
 	if (vm_init() != OK || vdso_init() != OK)
 		log_error("no memory for the zero page and the vDSO");
 	futex_init();
+	time_init();
 	struct memory_stat memory = memory_stat();
 	u64 used = memory.total - memory.free;
 	say("Cadre: {} CPUs, {} MiB of memory of which {} KiB are in use, {} ms after power-on.\n", cpu_count(),
