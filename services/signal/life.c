@@ -5,6 +5,8 @@
  * Source: fork(2), clone(2), execve(2): handlers and masks are inherited, pending signals are not; handlers that are functions do not
  * survive execve, ignored signals do.
  */
+#include <cadre/cpu.h>
+
 #include "signal_impl.h"
 
 OBJECT_DEFINE(signal_handlers);
@@ -251,4 +253,17 @@ signal_process_times(struct process *process)
 	out.user_ns += atomic64_load(&process->dead_user_ns);
 	out.kernel_ns += atomic64_load(&process->dead_kernel_ns);
 	return out;
+}
+
+u32
+signal_process_account(struct process *process)
+{
+	struct signal_process *sp = process->signal;
+	u32 count = 0;
+	IRQ_SPIN_SCOPE(&sp->lock);
+	LIST_FOR(signal_thread_list, st, &sp->threads) {
+		cpu_reschedule(task_cpu(st->thread->task));
+		count++;
+	}
+	return count;
 }

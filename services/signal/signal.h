@@ -129,6 +129,8 @@ struct signal_status signal_status(struct thread *thread);
 /** CPU time of all threads that have not yet ended, and of those that have. Any context. */
 struct signal_times { u64 user_ns, kernel_ns; };
 struct signal_times signal_process_times(struct process *process);
+/** Has the CPUs of its threads account for the time used, soon. => how many threads there are. Any context. */
+u32 signal_process_account(struct process *process);
 
 /* --- masks ---------------------------------------------------------------------------------------------------------- */
 /** Sets the mask for the time of a system call (ppoll, sigsuspend …): the old one comes back after delivery, or at once where nothing was delivered. */

@@ -9,4 +9,5 @@ time_init(void)
 {
 	clocks_init();
 	sleep_init();
+	process_timers_init();
 }

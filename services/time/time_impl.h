@@ -99,6 +99,7 @@ struct process_timers {
 };
 OBJECT_DECLARE(process_timers);
 
+void process_timers_init(void);
 /** The process' timers. => null: ENOMEM; with `make` false also: none were ever made */
 struct process_timers *process_timers_of(struct process *process, bool make);
 /** Sets or (expires 0) takes back. */
