@@ -14,7 +14,7 @@
 #include <clock.h>
 #include <futex.h>
 #include <sched.h>
-#include <vdso.h>
+#include <mman.h>
 #include <time_calls.h>
 #include <vm_map.h>
 
@@ -42,7 +42,7 @@ kernel_main(void)
 {
 	clock_start();
 	sched_init();
-	if (vm_init() != OK || vdso_init() != OK)
+	if (vm_init() != OK || mman_init() != OK)
 		log_error("no memory for the zero page and the vDSO");
 	futex_init();
 	time_init();

@@ -38,3 +38,6 @@ void request_file_put(struct vm_request *scoped request);
 
 /** Of mappings of files: vm_area_info.file is a `struct file` where its file_ops are these. */
 extern const struct vm_file_ops vm_mapped_file_ops;
+
+/** After the clock was started. => ENOMEM */
+err_t mman_init(void);

@@ -202,7 +202,7 @@ area_split(struct vm_map *map, u64 at)
 static bool
 areas_alike(const struct vm_area *scoped a, const struct vm_area *scoped b)
 {
-	return a->end == b->start && a->prot == b->prot && a->flags == b->flags && a->object == b->object && a->file == b->file &&
+	return a->end == b->start && a->prot == b->prot && a->flags == b->flags && a->object == b->object && a->file == b->file && (a->flags & VM_GROWSDOWN) == 0 &&
 	       (a->object == nullptr || a->offset + (a->end - a->start) == b->offset) && (a->charged != 0) == (b->charged != 0);
 }
 

@@ -228,7 +228,7 @@ fault_try(struct fault *scoped f, enum user_access access)
 		return STEP_ACCERR;
 	enum step step = fault_map(f, &view);
 	if (step == STEP_NO_MEMORY)
-		return memory_wait() ? STEP_AGAIN : STEP_NO_MEMORY;
+		return memory_wait_for_ever() ? STEP_AGAIN : STEP_NO_MEMORY;
 	if (step != STEP_PAGE)
 		return step;
 	struct frame *frame = nullptr;
@@ -237,7 +237,7 @@ fault_try(struct fault *scoped f, enum user_access access)
 		frame_put(frame);
 	vm_object_put(f->object);
 	f->object = nullptr;
-	return err == OK ? STEP_AGAIN : err == ENOMEM ? STEP_NO_MEMORY : STEP_BUS;
+	return err == OK ? STEP_AGAIN : err != ENOMEM ? STEP_BUS : memory_wait_for_ever() ? STEP_AGAIN : STEP_NO_MEMORY;
 }
 
 err_t

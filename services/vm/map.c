@@ -4,6 +4,8 @@
  */
 #include <vm_impl.h>
 
+enum : u64 { PEAK_LOOK = 16 * PAGE_SIZE };   /* a removal of so much may take the map from its peak */
+
 static struct atomic64 map_last_id;
 
 static void
@@ -93,14 +95,50 @@ area_drop(struct vm_map *map, struct vm_area *area) MUST_HOLD(&map->lock)
 	vm_area_put(area);
 }
 
+/**
+ * Cuts [start, end) off an area's beginning or end, without an object for the part. => false: it is not that simple. A mapping of an object
+ * stays as it is, since the reverse map reads its bounds without vm_map.lock.
+ */
+static bool
+area_trim(struct vm_map *map, u64 start, u64 end) MUST_HOLD(&map->lock)
+{
+	struct vm_area *area = area_above(map, start);
+	if (area == nullptr || area->object != nullptr || area->start > start || area->end < end || (area->start == start) == (area->end == end))
+		return false;
+	u64 pages = pages_of(end - start);
+	bool first = area->start == start;
+	area_account(map, area, -1);
+	areas_change_begin(map);
+	if (first) {
+		area->start = end;
+		area->offset += end - start;
+	} else {
+		area->end = start;
+	}
+	areas_change_end(map);
+	area_account(map, area, 1);
+	if (area->charged != 0) {
+		area->charged -= pages;
+		map->charged -= pages;
+		vm_commit_uncharge(pages);
+	}
+	map_place_freed(map, start, end);
+	map_zap(map, start, end);
+	return true;
+}
+
 err_t
 map_remove_locked(struct vm_map *map, u64 start, u64 end)
 {
+	if (area_trim(map, start, end))
+		return OK;
 	TRY(area_split(map, start));
 	TRY(area_split(map, end));
-	u64 peak = vm_space_frames(map->space);
-	if (peak > atomic64_load_relaxed(&map->resident_peak))
-		atomic64_store_relaxed(&map->resident_peak, peak);
+	if (end - start >= PEAK_LOOK) {
+		u64 peak = vm_space_frames(map->space);
+		if (peak > atomic64_load_relaxed(&map->resident_peak))
+			atomic64_store_relaxed(&map->resident_peak, peak);
+	}
 	for (struct vm_area *area = area_above(map, start); area != nullptr && area->start < end; area = area_above(map, start))
 		area_drop(map, area);
 	return OK;
@@ -119,16 +157,25 @@ vm_map_remove(struct vm_map *map, uaddr_t at, u64 len)
 /* --- adding --- */
 
 /** RLIMIT_AS, RLIMIT_DATA and RLIMIT_MEMLOCK for `len` bytes more. */
+static u64
+limit_pages(struct process *process, enum rlimit_kind kind)
+{
+	return atomic64_load_relaxed(&ELEM(process->limits, kind)->soft) >> PAGE_SHIFT;
+}
+
 err_t
 map_check_limits(struct vm_map *map, u64 len, u32 prot, u32 flags)
 {
 	u64 pages = pages_of(len);
-	if (map->virtual_pages + pages > rlimit_current(RLIMIT_AS) >> PAGE_SHIFT)
+	struct thread *thread = thread_current_or_null();
+	if (thread == nullptr)
+		return OK;
+	struct process *process = thread->process;   /* looked up once, this is every mmap's way */
+	if (map->virtual_pages + pages > limit_pages(process, RLIMIT_AS))
 		return ENOMEM;
-	if ((prot & VM_WRITE) != 0 && (flags & (VM_SHARED | VM_GROWSDOWN)) == 0 &&
-	    map->data_pages + pages > rlimit_current(RLIMIT_DATA) >> PAGE_SHIFT)
+	if ((prot & VM_WRITE) != 0 && (flags & (VM_SHARED | VM_GROWSDOWN)) == 0 && map->data_pages + pages > limit_pages(process, RLIMIT_DATA))
 		return ENOMEM;
-	if ((flags & VM_LOCKED) != 0 && map->locked_pages + pages > rlimit_current(RLIMIT_MEMLOCK) >> PAGE_SHIFT && !capable(CAP_IPC_LOCK))
+	if ((flags & VM_LOCKED) != 0 && map->locked_pages + pages > limit_pages(process, RLIMIT_MEMLOCK) && !capable(CAP_IPC_LOCK))
 		return EAGAIN;
 	return OK;
 }
@@ -165,6 +212,40 @@ area_make(const struct vm_request *scoped request, u64 at, u64 len, u32 flags, s
 	return OK;
 }
 
+/**
+ * Makes an area next to [start, start + len), which is free, longer, where that is all that private memory wants. => false: it does
+ * not fit; *err where it did and there is no memory to promise
+ */
+static bool
+area_extend(struct vm_map *map, const struct vm_request *scoped request, u64 start, u64 len, u32 flags, err_t *scoped err) MUST_HOLD(&map->lock)
+{
+	if (request->object != nullptr || request->file != nullptr || (flags & (VM_SHARED | VM_GROWSDOWN)) != 0)
+		return false;
+	struct vm_area *area = area_above(map, start - 1);
+	if (area == nullptr || (area->end != start && area->start != start + len))
+		return false;
+	bool charged = commit_counts(request->prot, flags, false);
+	if (area->object != nullptr || area->prot != request->prot || area->flags != flags || (area->charged != 0) != charged)
+		return false;
+	*err = vm_commit_charge(charged ? pages_of(len) : 0);
+	if (*err != OK)
+		return true;
+	area_account(map, area, -1);
+	areas_change_begin(map);
+	if (area->end == start)
+		area->end = start + len;
+	else
+		area->start = start;
+	areas_change_end(map);
+	area_account(map, area, 1);
+	if (charged) {
+		area->charged += pages_of(len);
+		map->charged += pages_of(len);
+	}
+	(void)area_merge(map, area);
+	return true;
+}
+
 err_t
 map_add_locked(struct vm_map *map, const struct vm_request *scoped request, u64 len, uaddr_t *scoped at)
 {
@@ -174,6 +255,10 @@ map_add_locked(struct vm_map *map, const struct vm_request *scoped request, u64 
 		return ENOMEM;
 	TRY(map_place(map, request, len, &start));
 	TRY(map_check_limits(map, len, request->prot, flags));
+	*at = UADDR(start);
+	err_t grown = OK;
+	if (request->place != VM_PLACE_FIXED && area_extend(map, request, start, len, flags, &grown))
+		return grown;
 	struct vm_area *area = nullptr;
 	TRY(area_make(request, start, len, flags, &area));
 	err_t err = request->place == VM_PLACE_FIXED ? map_remove_locked(map, start, start + len) : OK;
@@ -185,7 +270,6 @@ map_add_locked(struct vm_map *map, const struct vm_request *scoped request, u64 
 	map->charged += area->charged;
 	area_insert(map, area);
 	(void)area_merge(map, area);
-	*at = UADDR(start);
 	return OK;
 }
 

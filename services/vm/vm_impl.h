@@ -144,6 +144,8 @@ void object_unmap(struct vm_object *object, u64 first, u64 end, bool all);
 /* --- oom.c --- */
 /** Memory was asked for in vain: frees some, or has a process killed. => whether trying again is worth it; false: die or ENOMEM */
 bool memory_wait(void);
+/** The same for programs' faults, which cannot fail: one process after the other. => false: it is the caller that dies */
+bool memory_wait_for_ever(void);
 
 /* --- map.c --- */
 err_t map_add_locked(struct vm_map *map, const struct vm_request *scoped request, u64 len, uaddr_t *scoped at) MUST_HOLD(&map->lock);

@@ -145,3 +145,12 @@ void vm_map_barrier(struct vm_map *map);
 /** Promises memory that is no mapping's (System V segments), in pages. => ENOMEM */
 err_t vm_commit_charge(u64 pages);
 void vm_commit_uncharge(u64 pages);
+
+/* --- out of memory --- */
+
+/** Registers what kills a process for good (SIGKILL); at boot. */
+typedef void vm_oom_kill_fn(struct process *process);
+void vm_on_oom(vm_oom_kill_fn *kill);
+/** How many were killed so; how bad a process is, 0 … 2000 (/proc/PID/oom_score). */
+u64 vm_oom_kills(void);
+u64 vm_oom_score(struct process *process);
