@@ -143,7 +143,7 @@ bit_find_clear(struct fd_bits *bits, u32 from)
 	for (u32 w = from / 64; w < words; w++, skip = 0) {
 		u64 word = *fd_bits_at(bits, w) | skip;
 		if (word != ~(u64)0)
-			return w * 64 + (u32)__builtin_ctzll(~word);
+			return w * 64 + (u32)(__builtin_ffsl((i64)~word) - 1);
 	}
 	return words * 64;
 }
@@ -157,7 +157,7 @@ bit_find_set(struct fd_bits *bits, u32 from)
 	for (u32 w = from / 64; w < words; w++, mask = ~(u64)0) {
 		u64 word = *fd_bits_at(bits, w) & mask;
 		if (word != 0)
-			return w * 64 + (u32)__builtin_ctzll(word);
+			return w * 64 + (u32)(__builtin_ffsl((i64)word) - 1);
 	}
 	return words * 64;
 }
@@ -384,16 +384,16 @@ fd_table_join(struct fd_table *table)
 	(void)atomic32_add(&table->users, 1);
 }
 
-/** Closes what `which` says: all, or only close-on-exec descriptors. */
+/** Closes [first, last], or only what is close-on-exec there. */
 static void
-table_close(struct fd_table *table, bool all)
+table_close(struct fd_table *table, bool all, u32 first, u32 last)
 {
-	for (u32 fd = 0;; fd++) {
+	for (u32 fd = first;; fd++) {
 		struct file *file;
 		{
 			SPIN_SCOPE(&table->lock);
 			fd = bit_find_set(all ? table->open : table->cloexec, fd);
-			if (fd >= fd_files_len(table->files))
+			if (fd >= fd_files_len(table->files) || fd > last)
 				return;
 			file = fd_take(table, fd);
 		}
@@ -406,14 +406,38 @@ void
 fd_table_leave(struct fd_table *table)
 {
 	if (atomic32_sub(&table->users, 1) == 1)
-		table_close(table, true);
+		table_close(table, true, 0, ~(u32)0);
 	fd_table_put(table);
 }
 
 void
 fd_table_close_on_exec(struct fd_table *table)
 {
-	table_close(table, false);
+	table_close(table, false, 0, ~(u32)0);
+}
+
+void
+fd_table_close_range(struct fd_table *table, u32 first, u32 last)
+{
+	table_close(table, true, first, last);
+}
+
+void
+fd_table_mark_cloexec(struct fd_table *table, u32 first, u32 last)
+{
+	SPIN_SCOPE(&table->lock);
+	u32 end = MIN(last, fd_files_len(table->files) - 1);
+	for (u32 fd = bit_find_set(table->open, first); fd <= end; fd = bit_find_set(table->open, fd + 1))
+		bit_set(table->cloexec, fd, true);
+}
+
+void
+fd_give(i32 fd, struct file *file)
+{
+	struct fd_table *table = files_current();
+	atomic32_store_relaxed(&file->state, FILE_INSTALLED);
+	SPIN_SCOPE(&table->lock);
+	POINTER_PUBLISH(*fd_files_at(table->files, (u32)fd), file);
 }
 
 /** How large a copy is to be: to hold its highest open descriptor below `limit`. */

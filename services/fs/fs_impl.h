@@ -141,6 +141,11 @@ err_t context_init(void);
 
 /* --- file.c, open.c --- */
 err_t file_path(struct file *file, struct path *scoped out);   /* with references; of an anonymous file: a place of its own */
+void file_attr(struct file *file, struct inode_attr *scoped attr);
+void fd_give(i32 fd, struct file *file);            /* fd_fill for a new file: takes over the caller's reference */
+err_t inode_readlink(struct inode *inode, struct bytes text, size_t *scoped len);
+err_t path_text_from_root(const struct path *scoped path, struct bytes text, size_t *scoped len, bool *scoped reachable);
+bool path_is_removed(const struct path *scoped path);
 err_t file_prepare(const struct path *scoped path, u32 flags, struct file **scoped out);
 err_t file_read_locked(struct file *file, bool exclusive, struct uio *scoped uio, u64 *scoped moved);
 err_t file_write_locked(struct file *file, bool exclusive, struct uio *scoped uio, u64 *scoped moved);

@@ -13,9 +13,12 @@
 
 #include <clock.h>
 #include <futex.h>
+#include <inode.h>
+#include <pid.h>
 #include <sched.h>
 #include <mman.h>
 #include <time_calls.h>
+#include <tmpfs.h>
 #include <vm_map.h>
 
 /** Prints a line of the console, not of the log. */
@@ -41,11 +44,16 @@ void
 kernel_main(void)
 {
 	clock_start();
+	if (thread_init() != OK)
+		log_error("no memory for the kernel's credentials");
 	sched_init();
 	if (vm_init() != OK || mman_init() != OK)
 		log_error("no memory for the zero page and the vDSO");
 	futex_init();
 	time_init();
+	tmpfs_init();
+	if (fs_init() != OK)
+		log_error("no memory for the file system");
 	struct memory_stat memory = memory_stat();
 	u64 used = memory.total - memory.free;
 	say("Cadre: {} CPUs, {} MiB of memory of which {} KiB are in use, {} ms after power-on.\n", cpu_count(),

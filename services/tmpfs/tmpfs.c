@@ -26,7 +26,6 @@ OBJECT_DEFINE(tmpfs);
 
 static const struct inode_ops dir_ops, file_ops, link_ops, special_ops;
 static const struct fs_type tmpfs_type;
-static struct superblock *kernel_sb;            /* [boot] of files without names */
 
 static struct tmpfs *
 tmpfs_of(struct superblock *sb)
