@@ -76,6 +76,8 @@ struct run_queue {
 	u64 last_order GUARDED_BY(&lock), first_order GUARDED_BY(&lock); /* distances from ORDER_MIDDLE, up and down */
 	u64 rt_since GUARDED_BY(&lock), rt_used GUARDED_BY(&lock);
 	u64 balanced GUARDED_BY(&lock);     /* when it last looked at the others */
+	u64 busy_ns GUARDED_BY(&lock), picks GUARDED_BY(&lock); /* time used by all tasks; tasks picked from it */
+	struct sched_entity *current;       /* last picked; only ever compared */
 	u32 nfair GUARDED_BY(&lock);        /* ready fair tasks */
 	struct atomic64 minimum;            /* never falls; changed under the lock */
 	struct atomic64 running;            /* the running task's vruntime */
@@ -255,6 +257,7 @@ queue_take(u32 cpu, u32 thief)
 	struct sched_entity *entity = queue_first(queue, thief);
 	if (entity != nullptr) {
 		queue_remove(queue, entity);
+		queue->picks++;
 		if (entity->queued_rank == 0 && cpu == thief)
 			queue_advance(queue, entity->vruntime);
 	}
@@ -322,6 +325,7 @@ policy_pick(u32 cpu)
 	atomic64_store_relaxed(&queue->running, entity->vruntime);
 	atomic32_store_relaxed(&queue->running_rank, atomic32_load_relaxed(&entity->rank));
 	atomic32_store_relaxed(&queue->running_idle, atomic32_load_relaxed(&entity->class) == SCHED_IDLE ? 1 : 0);
+	POINTER_PUBLISH(queue->current, entity);
 	atomic32_store(&queue->busy, 1);
 	return entity->task;
 }
@@ -358,6 +362,7 @@ policy_tick(struct object *object, u32 cpu, u64 ran_ns)
 	IRQ_SPIN_SCOPE(&queue->lock);
 	struct sched_entity *first = queue_first(queue, cpu);
 	entity->slice_ns += ran_ns;
+	queue->busy_ns += ran_ns;
 	if (!entity_allowed(entity, cpu))
 		return true;
 	atomic32_store_relaxed(&queue->running_rank, atomic32_load_relaxed(&entity->rank));
@@ -509,4 +514,20 @@ sched_switches_get(struct sched_entity *entity)
 		.involuntary = atomic64_load_relaxed(&entity->involuntary),
 		.voluntary = atomic64_load_relaxed(&entity->voluntary),
 	};
+}
+
+struct sched_cpu_stat
+sched_cpu_stat(u32 cpu)
+{
+	struct run_queue *queue = ELEM(queues, cpu);
+	IRQ_SPIN_SCOPE(&queue->lock);
+	return (struct sched_cpu_stat){ .busy_ns = queue->busy_ns, .switches = queue->picks };
+}
+
+bool
+sched_is_ready(struct sched_entity *entity)
+{
+	struct run_queue *queue = ELEM(queues, atomic32_load_relaxed(&entity->cpu) % CPU_MAX);
+	IRQ_SPIN_SCOPE(&queue->lock);
+	return entity->queued || (atomic32_load_relaxed(&queue->busy) != 0 && POINTER_LOAD(queue->current) == entity);
 }

@@ -38,3 +38,8 @@ u32 sched_running_count(void);
 /** Times that a task was taken off a CPU it could have kept, and gave it up, since it was made. */
 struct sched_switches { u64 involuntary, voluntary; };
 struct sched_switches sched_switches_get(struct sched_entity *entity);
+/** Since the start: time that tasks have used on a CPU, and how often one was picked from its queue. For /proc/stat. */
+struct sched_cpu_stat { u64 busy_ns, switches; };
+struct sched_cpu_stat sched_cpu_stat(u32 cpu);
+/** Whether it runs or could (state R): a hint by the time the caller looks. */
+bool sched_is_ready(struct sched_entity *entity);
