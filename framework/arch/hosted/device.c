@@ -40,7 +40,6 @@ arch_console_read(u8 *out)
 u32 arch_port_read(u16 port, u32 size) { (void)port, (void)size; return ~(u32)0; }
 void arch_port_write(u16 port, u32 size, u32 value) { (void)port, (void)size, (void)value; }
 bool arch_has_ports(void) { return false; }
-bool cpu_random(u64 *out) { *out = 0; return false; }
 bool arch_sensitive_ports(u32 index, u32 *start, u32 *end) { (void)index, (void)start, (void)end; return false; }
 
 /** The last page below the physical limit plays an interrupt controller. */
@@ -84,4 +83,12 @@ arch_backtrace(u64 fp, u64 *out, u32 max)
 		fp = frame[0];
 	}
 	return n;
+}
+
+struct cpu_leaf
+cpu_leaf(u32 leaf, u32 subleaf)
+{
+	struct cpu_leaf r;
+	asm volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
+	return r;
 }

@@ -2,6 +2,7 @@
 /**
  * Setting up one processor: features, control registers, segments, interrupt table, system-call entry.
  */
+#include <cadre/cpu.h>
 #include <arch/string.h>
 #include <asm.h>
 #include <cadre/user.h>
@@ -204,14 +205,9 @@ arch_stop(void)
 		asm volatile("cli; hlt" : : : "memory");
 }
 
-bool
-cpu_random(u64 *out)
+struct cpu_leaf
+cpu_leaf(u32 leaf, u32 subleaf)
 {
-	u64 value = 0;
-	bool drawn = false;
-	/* SAFETY: an instruction that the processor has. */
-	if (bit(cpuid(1, 0).ecx, 30))
-		asm volatile("rdrand %0" : "=r"(value), "=@ccc"(drawn));
-	*out = value;
-	return drawn;
+	struct x86_cpuid r = cpuid(leaf, subleaf);
+	return (struct cpu_leaf){ r.eax, r.ebx, r.ecx, r.edx };
 }

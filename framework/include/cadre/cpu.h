@@ -10,6 +10,9 @@
 
 u32 cpu_count(void);       /**< CPUs that run; they are numbered 0 … cpu_count() - 1 */
 u32 cpu_current(void);     /**< => traps where preemption is on: the answer would be stale */
+/** What a processor says of itself (Intel SDM 2A, CPUID): features, never an identity. */
+struct cpu_leaf { u32 eax, ebx, ecx, edx; };
+struct cpu_leaf cpu_leaf(u32 leaf, u32 subleaf);
 
 static inline bool
 cpu_set_has(struct cpu_set set, u32 cpu)
@@ -22,9 +25,6 @@ cpu_set_with(struct cpu_set set, u32 cpu)
 {
 	return (struct cpu_set){ set.bits | (cpu < CPU_MAX ? (u64)1 << cpu : 0) };
 }
-
-/** A word from the processor's random number generator. => false: it has none, or it is empty just now. Any context. */
-bool cpu_random(u64 *scoped out);
 
 /** Asks the CPU to run the scheduler soon. Any context. => out of range: ignored. */
 void cpu_reschedule(u32 cpu);
