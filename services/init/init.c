@@ -12,17 +12,14 @@
 #include <cadre/time.h>
 
 #include <clock.h>
-#include <devfs.h>
 #include <futex.h>
+#include <initramfs.h>
 #include <inode.h>
 #include <pid.h>
-#include <random.h>
 #include <sched.h>
 #include <mman.h>
-#include <serial.h>
 #include <time_calls.h>
 #include <tmpfs.h>
-#include <tty.h>
 #include <vm_map.h>
 
 /** Prints a line of the console, not of the log. */
@@ -58,9 +55,9 @@ kernel_main(void)
 	tmpfs_init();
 	if (fs_init() != OK)
 		log_error("no memory for the file system");
-	random_start();
-	if (devfs_init() != OK || random_init() != OK || tty_init() != OK || serial_init() != OK)
-		log_error("not all devices are there");
+	err_t unpacked = initramfs_unpack();
+	if (unpacked != OK && unpacked != ENOENT)
+		log_error("the initrd could not be unpacked: error {}", (int)unpacked);
 	struct memory_stat memory = memory_stat();
 	u64 used = memory.total - memory.free;
 	say("Cadre: {} CPUs, {} MiB of memory of which {} KiB are in use, {} ms after power-on.\n", cpu_count(),
