@@ -57,7 +57,7 @@ map_request(struct vm_request *scoped request, u64 flags, i32 fd, u64 *scoped re
 	if (request->object == nullptr)
 		request->flags |= VM_MAY_WRITE | VM_MAY_EXEC;
 	TRY(vm_map_add(map_current(), request, &at));
-	if ((flags & MAP_LOCKED) != 0 || (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE)
+	if ((flags & MAP_LOCKED) != 0 || vm_map_locks_future(map_current()) || (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE)
 		populate(at, request->len);
 	*result = at.raw;
 	return OK;

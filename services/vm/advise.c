@@ -210,6 +210,12 @@ vm_map_is_locked(struct vm_map *map, uaddr_t at)
 	return view.end != 0 && (view.flags & VM_LOCKED) != 0;
 }
 
+bool
+vm_map_locks_future(struct vm_map *map)
+{
+	return POINTER_LOAD(map->future_flags) != 0;
+}
+
 err_t
 vm_map_check_anonymous(struct vm_map *map, uaddr_t at, u64 len)
 {

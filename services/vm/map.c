@@ -316,22 +316,35 @@ area_protect(struct vm_map *map, struct vm_area *area, u32 prot) MUST_HOLD(&map-
 	return err;
 }
 
-/** Whether all of [start, end) is mapped and may have `prot`. */
+/** Whether the area may have `prot` in all of its part of [start, end). */
 static err_t
-range_check_protect(struct vm_map *map, u64 start, u64 end, u32 prot) MUST_HOLD(&map->lock)
+area_check_protect(struct vm_map *map, const struct vm_area *scoped area, u64 start, u64 end, u32 prot) MUST_HOLD(&map->lock)
 {
-	u64 data = 0;
-	for (u64 at = start; at < end;) {
-		struct vm_area *area = area_above(map, at);
-		if (area == nullptr || area->start > at)
-			return ENOMEM;
-		if (((prot & VM_WRITE) != 0 && (area->flags & VM_MAY_WRITE) == 0) || ((prot & VM_EXEC) != 0 && (area->flags & VM_MAY_EXEC) == 0))
-			return EACCES;
-		if ((area->prot & VM_WRITE) == 0 && (prot & VM_WRITE) != 0 && (area->flags & (VM_SHARED | VM_GROWSDOWN)) == 0)
-			data += pages_of(MIN(area->end, end) - at);
-		at = area->end;
-	}
-	return data != 0 && map->data_pages + data > rlimit_current(RLIMIT_DATA) >> PAGE_SHIFT ? ENOMEM : OK;
+	if (((prot & VM_WRITE) != 0 && (area->flags & VM_MAY_WRITE) == 0) || ((prot & VM_EXEC) != 0 && (area->flags & VM_MAY_EXEC) == 0))
+		return EACCES;
+	bool becomes_data = (area->prot & VM_WRITE) == 0 && (prot & VM_WRITE) != 0 && (area->flags & (VM_SHARED | VM_GROWSDOWN)) == 0;
+	if (becomes_data && map->data_pages + pages_of(MIN(area->end, end) - start) > rlimit_current(RLIMIT_DATA) >> PAGE_SHIFT)
+		return ENOMEM;
+	return OK;
+}
+
+/** From `start`, in an area, to that area's end, or `end`; *next is behind it. */
+static err_t
+protect_part(struct vm_map *map, u64 start, u64 end, u32 prot, u64 *scoped next) MUST_HOLD(&map->lock)
+{
+	struct vm_area *area = area_above(map, start);
+	if (area == nullptr || area->start > start)
+		return ENOMEM;
+	*next = MIN(area->end, end);
+	if (area->prot == prot)
+		return OK;
+	TRY(area_check_protect(map, area, start, end, prot));
+	TRY(area_split(map, start));
+	TRY(area_split(map, end));
+	area = area_above(map, start);
+	TRY(area_protect(map, area, prot));
+	(void)area_merge(map, area);
+	return OK;
 }
 
 err_t
@@ -345,19 +358,8 @@ vm_map_protect(struct vm_map *map, uaddr_t at, u64 len, enum vm_prot prot)
 	if (end <= start || end > USER_END)
 		return ENOMEM;
 	MUTEX_SCOPE(&map->lock);
-	TRY(range_check_protect(map, start, end, prot));
-	TRY(area_split(map, start));
-	TRY(area_split(map, end));
-	for (struct vm_area *area = area_above(map, start); area != nullptr && area->start < end;) {
-		if (area->prot != prot)
-			TRY(area_protect(map, area, prot));
-		start = area->end;
-		(void)area_merge(map, area);
-		area = area_above(map, start);
-	}
-	/* The area behind may be alike now. */
-	struct vm_area *last = area_above(map, end - 1);
-	if (last != nullptr)
-		(void)area_merge(map, last);
+	/* What comes before the first part that cannot have it has it: mprotect(2). */
+	while (start < end)
+		TRY(protect_part(map, start, end, prot, &start));
 	return OK;
 }

@@ -133,6 +133,8 @@ err_t vm_map_is_present(struct vm_map *map, uaddr_t at, bool *scoped present);
 u64 vm_map_brk(struct vm_map *map, u64 to);
 /** Whether the area at `at` is locked into memory. */
 bool vm_map_is_locked(struct vm_map *map, uaddr_t at);
+/** Whether what is mapped from now on will be: mlockall(MCL_FUTURE). */
+bool vm_map_locks_future(struct vm_map *map);
 /** => EINVAL: an area in the range is shared or has an object; ENOMEM: a gap */
 err_t vm_map_check_anonymous(struct vm_map *map, uaddr_t at, u64 len);
 /** remap_file_pages(2): the range, in one shared mapping, shows its object from `offset` on. => EINVAL */
