@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MPL-2.0
+// System V semaphores, messages and shared memory; POSIX message queues.
+// syscalls: semget semop semctl semtimedop shmget shmat shmdt shmctl msgget msgsnd msgrcv msgctl mq_open mq_unlink mq_timedsend
+// syscalls: mq_timedreceive mq_notify mq_getsetattr
+#include "abi.h"
+#include <mqueue.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
+
+union semun { int val; struct semid_ds *buf; unsigned short *array; };
+struct message { long type; char text[64]; };
+
+static int
+op(int id, int n, int by, int flags)
+{
+	struct sembuf s = { (unsigned short)n, (short)by, (short)flags };
+	return semop(id, &s, 1);
+}
+
+TEST("keys name objects: created, found, exclusive, private, removed")
+{
+	key_t key = 0x5eed;
+	int id = (int)CHECK_OK(semget(key, 3, IPC_CREAT | IPC_EXCL | 0600));
+	CHECK_ERRNO(semget(key, 3, IPC_CREAT | IPC_EXCL | 0600), EEXIST);
+	CHECK_EQ(semget(key, 0, 0), id);
+	CHECK_ERRNO(semget(key, 4, 0), EINVAL);
+	CHECK_ERRNO(semget(0x999, 1, 0), ENOENT);
+	CHECK_ERRNO(semget(0x999, 0, IPC_CREAT | 0600), EINVAL);
+	CHECK_EQ(semctl(id, 0, IPC_RMID), 0);
+	CHECK_ERRNO(semctl(id, 0, GETVAL), EINVAL);
+	CHECK_ERRNO(semget(key, 0, 0), ENOENT);
+	int a = (int)CHECK_OK(semget(IPC_PRIVATE, 1, 0600)), b = (int)CHECK_OK(semget(IPC_PRIVATE, 1, 0600));
+	CHECK(a != b);
+	semctl(a, 0, IPC_RMID);
+	semctl(b, 0, IPC_RMID);
+}
+
+TEST("semaphores count, refuse, wait and undo")
+{
+	int id = (int)MUST(semget(IPC_PRIVATE, 2, 0600));
+	CHECK_EQ(semctl(id, 0, GETVAL), 0);
+	CHECK_EQ(op(id, 0, 3, 0), 0);
+	CHECK_EQ(semctl(id, 0, GETVAL), 3);
+	CHECK(semctl(id, 0, GETPID) == getpid());
+	CHECK_EQ(op(id, 0, -2, 0), 0);
+	CHECK_ERRNO(op(id, 0, -2, IPC_NOWAIT), EAGAIN);
+	CHECK_ERRNO(op(id, 0, 0, IPC_NOWAIT), EAGAIN);
+	CHECK_EQ(op(id, 1, 0, IPC_NOWAIT), 0);
+	CHECK_ERRNO(op(id, 5, 1, 0), EFBIG);
+	CHECK_ERRNO(op(id, 0, 32767, 0), ERANGE);
+	CHECK_ERRNO(semop(id, BAD, 1), EFAULT);
+	CHECK_ERRNO(semop(id, NULL, 0), EINVAL);
+	CHECK_ERRNO(semop(12345, &(struct sembuf){ 0 }, 1), EINVAL);
+	struct sembuf two[2] = { { 0, -1, IPC_NOWAIT }, { 1, -1, IPC_NOWAIT } };
+	CHECK_ERRNO(semop(id, two, 2), EAGAIN);
+	CHECK_EQ(semctl(id, 0, GETVAL), 1);
+	CHECK_EQ(IN_CHILD(op(id, 0, 5, SEM_UNDO)), 0);
+	CHECK_EQ(semctl(id, 0, GETVAL), 1);
+	pid_t child = SPAWN(_exit(op(id, 1, -4, 0) == 0 ? 6 : 1));
+	wait_asleep(child);
+	CHECK_EQ(semctl(id, 1, GETNCNT), 1);
+	CHECK_EQ(semctl(id, 1, SETVAL, (union semun){ .val = 4 }), 0);
+	CHECK_EQ(reap(child), 6);
+	child = SPAWN(_exit(op(id, 0, 0, 0) == 0 ? 7 : 1));
+	wait_asleep(child);
+	CHECK_EQ(semctl(id, 0, GETZCNT), 1);
+	CHECK_EQ(op(id, 0, -1, 0), 0);
+	CHECK_EQ(reap(child), 7);
+	struct timespec t = { 0, 30000000 };
+	CHECK_ERRNO(semtimedop(id, &(struct sembuf){ 0, -1, 0 }, 1, &t), EAGAIN);
+	on_signal(SIGALRM, count_signal, SA_RESTART);
+	ualarm(40000, 0);
+	CHECK_ERRNO(op(id, 0, -1, 0), EINTR);
+	child = SPAWN(_exit(op(id, 0, -1, 0) == -1 ? errno : 0));
+	wait_asleep(child);
+	CHECK_EQ(semctl(id, 0, IPC_RMID), 0);
+	CHECK_EQ(reap(child), EIDRM);
+}
+
+TEST("semctl gives and sets all, with rights")
+{
+	int id = (int)MUST(semget(IPC_PRIVATE, 3, 0600));
+	unsigned short v[3] = { 1, 2, 3 }, got[3];
+	CHECK_EQ(semctl(id, 0, SETALL, (union semun){ .array = v }), 0);
+	CHECK_EQ(semctl(id, 0, GETALL, (union semun){ .array = got }), 0);
+	CHECK_MEM(v, got, sizeof(v));
+	struct semid_ds d;
+	CHECK_EQ(semctl(id, 0, IPC_STAT, (union semun){ .buf = &d }), 0);
+	CHECK_EQ(d.sem_nsems, 3);
+	CHECK_EQ(d.sem_perm.mode & 0777, 0600);
+	CHECK_EQ(d.sem_perm.uid, 0);
+	d.sem_perm.mode = 0644;
+	CHECK_EQ(semctl(id, 0, IPC_SET, (union semun){ .buf = &d }), 0);
+	CHECK_ERRNO(semctl(id, 0, 999), EINVAL);
+	CHECK_ERRNO(semctl(id, 3, GETVAL), EINVAL);
+	CHECK_ERRNO(semctl(id, 0, SETVAL, (union semun){ .val = -1 }), ERANGE);
+	CHECK_EQ(IN_CHILD({ become_nobody(); _exit(op(id, 0, 1, 0) == -1 ? errno : 0); }), EACCES);
+	CHECK_EQ(IN_CHILD({ become_nobody(); _exit(semctl(id, 0, IPC_RMID) == -1 ? errno : 0); }), EPERM);
+	CHECK_EQ(IN_CHILD({ become_nobody(); _exit(semctl(id, 0, GETVAL)); }), 1);
+	semctl(id, 0, IPC_RMID);
+}
+
+TEST("messages are taken in order, by type, or below a type")
+{
+	int id = (int)MUST(msgget(IPC_PRIVATE, 0600));
+	struct message m = { 2, "two" };
+	CHECK_EQ(msgsnd(id, &m, 4, 0), 0);
+	m = (struct message){ 1, "one" };
+	CHECK_EQ(msgsnd(id, &m, 4, 0), 0);
+	m = (struct message){ 3, "three" };
+	CHECK_EQ(msgsnd(id, &m, 6, 0), 0);
+	CHECK_EQ(msgrcv(id, &m, 64, 3, 0), 6);
+	CHECK_STR(m.text, "three");
+	CHECK_EQ(msgrcv(id, &m, 64, -2, 0), 4);
+	CHECK_EQ(m.type, 1);
+	CHECK_ERRNO(msgrcv(id, &m, 64, 9, IPC_NOWAIT), ENOMSG);
+	CHECK_ERRNO(msgrcv(id, &m, 2, 0, 0), E2BIG);
+	CHECK_EQ(msgrcv(id, &m, 2, 0, MSG_NOERROR), 2);
+	CHECK_ERRNO(msgrcv(id, &m, 64, 0, IPC_NOWAIT), ENOMSG);
+	m.type = 0;
+	CHECK_ERRNO(msgsnd(id, &m, 4, 0), EINVAL);
+	m.type = 1;
+	CHECK_ERRNO(msgsnd(id, &m, 9000, 0), EINVAL);
+	CHECK_ERRNO(msgsnd(id, BAD, 4, 0), EFAULT);
+	CHECK_ERRNO(msgsnd(12345, &m, 4, 0), EINVAL);
+	CHECK_EQ(msgsnd(id, &m, 0, 0), 0);
+	CHECK_EQ(msgrcv(id, &m, 64, 0, 0), 0);
+	struct msqid_ds d;
+	CHECK_EQ(msgctl(id, IPC_STAT, &d), 0);
+	CHECK_EQ(d.msg_qnum, 0);
+	CHECK_EQ(d.msg_qbytes, 16384);
+	pid_t child = SPAWN({ struct message r; _exit(msgrcv(id, &r, 64, 7, 0) == 3 ? 5 : errno); });
+	wait_asleep(child);
+	m.type = 7;
+	MUST(msgsnd(id, &m, 3, 0));
+	CHECK_EQ(reap(child), 5);
+	static struct { long type; char text[8000]; } big = { 1, "" };
+	CHECK_EQ(msgsnd(id, &big, 8000, 0), 0);
+	CHECK_EQ(msgsnd(id, &big, 8000, 0), 0);
+	CHECK_ERRNO(msgsnd(id, &big, 8000, IPC_NOWAIT), EAGAIN);
+	child = SPAWN(_exit(msgsnd(id, &big, 8000, 0) == -1 ? errno : 0));
+	wait_asleep(child);
+	CHECK_EQ(msgctl(id, IPC_RMID, NULL), 0);
+	CHECK_EQ(reap(child), EIDRM);
+	CHECK_ERRNO(msgctl(id, IPC_STAT, &d), EINVAL);
+}
+
+TEST("shared memory is attached, inherited, removed with its last user")
+{
+	int id = (int)CHECK_OK(shmget(IPC_PRIVATE, 5000, IPC_CREAT | 0600));
+	char *a = shmat(id, NULL, 0), *r = shmat(id, NULL, SHM_RDONLY);
+	CHECK(a != (void *)-1 && r != (void *)-1);
+	strcpy(a, "shared");
+	CHECK_STR(r, "shared");
+	struct shmid_ds d;
+	CHECK_EQ(shmctl(id, IPC_STAT, &d), 0);
+	CHECK_EQ(d.shm_segsz, 5000);
+	CHECK_EQ(d.shm_nattch, 2);
+	CHECK_EQ(IN_CHILD({ a[0] = 'S'; shmctl(id, IPC_STAT, &d); _exit((int)d.shm_nattch); }), 4);
+	CHECK_EQ(r[0], 'S');
+	CHECK_EQ(shmdt(r), 0);
+	CHECK_ERRNO(shmdt(r), EINVAL);
+	CHECK_ERRNO(shmdt(a + 1), EINVAL);
+	CHECK_EQ(shmctl(id, IPC_RMID, NULL), 0);
+	CHECK_STR(a, "Shared");
+	CHECK_EQ(shmctl(id, IPC_STAT, &d), 0);
+	CHECK_EQ(d.shm_perm.mode & 01000, 01000);
+	CHECK_EQ(shmdt(a), 0);
+	CHECK_ERRNO(shmctl(id, IPC_STAT, &d), EINVAL);
+	CHECK_ERRNO(shmat(id, NULL, 0) == (void *)-1 ? -1 : 0, EINVAL);
+	CHECK_ERRNO(shmget(IPC_PRIVATE, 0, 0600), EINVAL);
+	CHECK_ERRNO(shmget(0x12121, 10, 0), ENOENT);
+	id = (int)MUST(shmget(0x31313, 4096, IPC_CREAT | 0600));
+	CHECK_ERRNO(shmget(0x31313, 8192, 0), EINVAL);
+	CHECK_ERRNO(shmat(id, (void *)1, 0) == (void *)-1 ? -1 : 0, EINVAL);
+	CHECK_EQ(IN_CHILD({ become_nobody(); _exit(shmat(id, NULL, 0) == (void *)-1 ? errno : 0); }), EACCES);
+	shmctl(id, IPC_RMID, NULL);
+}
+
+TEST("POSIX queues give the highest priority first")
+{
+	struct mq_attr attr = { .mq_maxmsg = 4, .mq_msgsize = 32 }, got;
+	char buf[64];
+	unsigned prio = 99;
+	mq_unlink("/abi");
+	mqd_t q = (mqd_t)CHECK_OK(mq_open("/abi", O_RDWR | O_CREAT | O_EXCL | O_NONBLOCK, 0600, &attr));
+	CHECK_ERRNO(mq_open("/abi", O_RDWR | O_CREAT | O_EXCL, 0600, &attr), EEXIST);
+	CHECK_ERRNO(mq_open("/none", O_RDWR), ENOENT);
+	CHECK_EQ(mq_getattr(q, &got), 0);
+	CHECK_EQ(got.mq_maxmsg, 4);
+	CHECK_EQ(got.mq_msgsize, 32);
+	CHECK_EQ(got.mq_curmsgs, 0);
+	CHECK_EQ(got.mq_flags, O_NONBLOCK);
+	CHECK_EQ(fcntl(q, F_GETFD), FD_CLOEXEC);
+	CHECK_EQ(mq_send(q, "low", 3, 1), 0);
+	CHECK_EQ(mq_send(q, "high", 4, 9), 0);
+	CHECK_EQ(mq_send(q, "low2", 4, 1), 0);
+	CHECK_EQ(mq_send(q, "", 0, 0), 0);
+	CHECK_ERRNO(mq_send(q, "full", 4, 0), EAGAIN);
+	CHECK_ERRNO(mq_receive(q, buf, 31, NULL), EMSGSIZE);
+	CHECK_EQ(mq_receive(q, buf, 64, &prio), 4);
+	CHECK_EQ(prio, 9);
+	CHECK_MEM(buf, "high", 4);
+	CHECK_EQ(mq_receive(q, buf, 64, &prio), 3);
+	CHECK_EQ(mq_receive(q, buf, 64, NULL), 4);
+	CHECK_EQ(mq_receive(q, buf, 64, NULL), 0);
+	CHECK_ERRNO(mq_receive(q, buf, 64, NULL), EAGAIN);
+	CHECK_ERRNO(mq_send(q, buf, 33, 0), EMSGSIZE);
+	CHECK_ERRNO(mq_send(q, buf, 3, 32768), EINVAL);
+	CHECK_ERRNO(mq_send(99, buf, 3, 0), EBADF);
+	attr.mq_flags = 0;
+	CHECK_EQ(mq_setattr(q, &attr, NULL), 0);
+	struct timespec past = { 1, 0 };
+	CHECK_ERRNO(mq_timedreceive(q, buf, 64, NULL, &past), ETIMEDOUT);
+	SPAWN({ sleep_ms(40); mq_send(q, "late", 4, 0); });
+	CHECK_EQ(mq_receive(q, buf, 64, NULL), 4);
+	struct pollfd f = { q, POLLIN | POLLOUT, 0 };
+	CHECK_EQ(poll(&f, 1, 0), 1);
+	CHECK_EQ(f.revents, POLLOUT);
+	struct sigevent e = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	on_signal(SIGUSR1, count_signal, 0);
+	CHECK_EQ(mq_notify(q, &e), 0);
+	CHECK_ERRNO(mq_notify(q, &e), EBUSY);
+	MUST(mq_send(q, "n", 1, 0));
+	CHECK_EQ(signals_seen, 1);
+	CHECK_EQ(mq_unlink("/abi"), 0);
+	CHECK_ERRNO(mq_unlink("/abi"), ENOENT);
+	CHECK_EQ(mq_receive(q, buf, 64, NULL), 1);
+	CHECK_ERRNO(syscall(SYS_mq_open, "a/b", O_RDWR | O_CREAT, 0600, NULL), EACCES);
+	CHECK_ERRNO(syscall(SYS_mq_open, "", O_RDWR | O_CREAT, 0600, NULL), ENOENT);
+	attr.mq_maxmsg = 0;
+	CHECK_ERRNO(mq_open("/abi2", O_RDWR | O_CREAT, 0600, &attr), EINVAL);
+}

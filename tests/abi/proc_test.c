@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MPL-2.0
+// Files that the kernel makes: /proc, /dev, /sys.
+// syscalls: open read readlink getdents64
+#include "abi.h"
+#include <sys/sysmacros.h>
+
+static int
+lines_of(const char *name)
+{
+	int n = 0;
+	for (const char *at = slurp(name); (at = strchr(at, '\n')) != NULL; at++)
+		n++;
+	return n;
+}
+
+static bool
+has(const char *name, const char *text)
+{
+	return strstr(slurp(name), text) != NULL;
+}
+
+static char *
+link_of(const char *name)
+{
+	static char target[PATH_MAX];
+	ssize_t n = readlink(name, target, sizeof(target) - 1);
+	target[n > 0 ? n : 0] = 0;
+	return target;
+}
+
+TEST("/proc/self/stat has 52 fields that are right")
+{
+	char *text = slurp("/proc/self/stat"), *end = strrchr(text, ')'), state;
+	int ppid, pgrp, session;
+	CHECK(atoi(text) == getpid());
+	CHECK(end != NULL);
+	if (end == NULL)
+		return;
+	CHECK_EQ(sscanf(end + 2, "%c %d %d %d", &state, &ppid, &pgrp, &session), 4);
+	CHECK_EQ(state, 'R');
+	CHECK(ppid == getppid() && pgrp == getpgrp() && session == getsid(0));
+	int spaces = 0;
+	for (char *at = end; *at != 0; at++)
+		spaces += *at == ' ';
+	CHECK_EQ(spaces, 50);
+}
+
+TEST("/proc/self/status names ids, memory, signals and capabilities")
+{
+	static const char *const fields[] = { "Name:\t", "Umask:\t0022", "State:\tR", "Tgid:\t", "Pid:\t", "PPid:\t", "TracerPid:\t0", "Uid:\t0\t0\t0\t0",
+		"Gid:\t0\t0\t0\t0", "FDSize:\t", "Groups:\t", "VmPeak:\t", "VmSize:\t", "VmRSS:\t", "VmData:\t", "VmStk:\t", "VmExe:\t", "Threads:\t1",
+		"SigQ:\t", "SigPnd:\t0000000000000000", "ShdPnd:\t", "SigBlk:\t", "SigIgn:\t", "SigCgt:\t", "CapInh:\t", "CapPrm:\t", "CapEff:\t",
+		"CapBnd:\t", "CapAmb:\t", "NoNewPrivs:\t0", "Seccomp:\t0", "Cpus_allowed:\t", "Cpus_allowed_list:\t0", "voluntary_ctxt_switches:\t",
+		"nonvoluntary_ctxt_switches:\t" };
+	for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		char what[64];
+		snprintf(what, sizeof(what), "has %s", fields[i]);
+		for (char *tab = what; *tab != 0; tab++)
+			*tab = *tab == '\t' ? ' ' : *tab;
+		abi_check(has("/proc/self/status", fields[i]), what, NULL, "no such line");
+	}
+	CHECK_EQ(field_of(slurp("/proc/self/status"), "\nPid:"), getpid());
+	CHECK_EQ(field_of(slurp("/proc/self/status"), "\nPPid:"), getppid());
+	CHECK(field_of(slurp("/proc/self/status"), "VmRSS:") > 100);
+}
+
+TEST("/proc/self links: exe, cwd, root, fd")
+{
+	char here[PATH_MAX], name[64];
+	getcwd(here, sizeof(here));
+	CHECK(strcmp(link_of("/proc/self/cwd"), here) == 0);
+	CHECK_STR(link_of("/proc/self/root"), "/");
+	CHECK(strcmp(link_of("/proc/self/exe"), abi_self) == 0);
+	sprintf(name, "%d", getpid());
+	CHECK(strcmp(link_of("/proc/self"), name) == 0);
+	sprintf(name, "%d/task/%d", getpid(), gettid());
+	CHECK(strcmp(link_of("/proc/thread-self"), name) == 0);
+	int fd = file_with("f", "x");
+	sprintf(name, "/proc/self/fd/%d", fd);
+	strcat(here, "/f");
+	CHECK(strcmp(link_of(name), here) == 0);
+	unlink("f");
+	strcat(here, " (deleted)");
+	CHECK(strcmp(link_of(name), here) == 0);
+	CHECK_OK(open(name, O_RDONLY));
+	struct stat st;
+	MUST(lstat(name, &st));
+	CHECK_EQ(st.st_mode, S_IFLNK | 0700);
+	int s = socket(AF_UNIX, SOCK_STREAM, 0);
+	sprintf(name, "/proc/self/fd/%d", s);
+	CHECK(strncmp(link_of(name), "socket:[", 8) == 0);
+	CHECK_ERRNO(open(name, O_RDONLY), ENXIO);
+	CHECK_ERRNO(open("/proc/self/fd/99", O_RDONLY), ENOENT);
+}
+
+TEST("/proc/self/fdinfo, cmdline, environ, comm, limits, statm, io")
+{
+	char name[64];
+	int fd = (int)MUST(open("f", O_RDWR | O_CREAT | O_APPEND, 0600));
+	MUST(write(fd, "12345", 5));
+	sprintf(name, "/proc/self/fdinfo/%d", fd);
+	CHECK_EQ(field_of(slurp(name), "pos:"), 5);
+	CHECK_EQ(field_of(slurp(name), "flags:"), 0102002);
+	CHECK(strstr(slurp("/proc/self/cmdline"), abi_topic) != NULL);
+	CHECK_EQ(IN_CHILD({ char *argv[] = { "one", "--role", "two", NULL }, *envp[] = { "E=v", NULL }; execve(abi_self, argv, envp); }), 3);
+	CHECK_EQ(prctl(PR_SET_NAME, "renamed"), 0);
+	CHECK_STR(slurp("/proc/self/comm"), "renamed\n");
+	CHECK(has("/proc/self/limits", "Max open files"));
+	CHECK(has("/proc/self/limits", "Max stack size             8388608"));
+	CHECK_EQ(lines_of("/proc/self/limits"), 17);
+	int fields = 0;
+	for (char *at = slurp("/proc/self/statm"); *at != 0; at++)
+		fields += *at == ' ' || *at == '\n';
+	CHECK_EQ(fields, 7);
+	CHECK_EQ(access("/proc/self/task", X_OK), 0);
+	sprintf(name, "/proc/self/task/%d/stat", gettid());
+	CHECK_EQ(atoi(slurp(name)), gettid());
+	CHECK(has("/proc/self/mountinfo", " - proc "));
+	CHECK(has("/proc/self/mounts", "proc /proc proc rw"));
+	CHECK(has("/proc/mounts", " /dev/pts devpts rw"));
+	CHECK_EQ(atoi(slurp("/proc/self/oom_score_adj")), 0);
+	CHECK_EQ(access("/proc/self/auxv", R_OK), 0);
+}
+
+TEST("/proc for the whole machine")
+{
+	CHECK(has("/proc/meminfo", "MemTotal:"));
+	CHECK(has("/proc/meminfo", "MemFree:"));
+	CHECK(has("/proc/meminfo", "MemAvailable:"));
+	CHECK(has("/proc/meminfo", "SwapTotal:"));
+	CHECK(field_of(slurp("/proc/meminfo"), "MemTotal:") > 100000);
+	CHECK(has("/proc/stat", "cpu  "));
+	CHECK(has("/proc/stat", "cpu0 "));
+	CHECK(has("/proc/stat", "btime "));
+	CHECK(has("/proc/stat", "ctxt "));
+	CHECK(has("/proc/stat", "processes "));
+	CHECK(strtod(slurp("/proc/uptime"), NULL) > 0);
+	double load;
+	int running, all;
+	CHECK_EQ(sscanf(slurp("/proc/loadavg"), "%lf %*f %*f %d/%d", &load, &running, &all), 3);
+	CHECK(running >= 1 && all >= running);
+	CHECK(has("/proc/version", "Linux version 6."));
+	CHECK(has("/proc/cpuinfo", "processor\t: 0"));
+	CHECK(has("/proc/cpuinfo", "flags\t\t: "));
+	CHECK(has("/proc/filesystems", "nodev\tproc"));
+	CHECK(has("/proc/filesystems", "nodev\ttmpfs"));
+	CHECK(has("/proc/cmdline", "rdinit") || slurp("/proc/cmdline")[0] != 0);
+	CHECK(strtol(slurp("/proc/sys/kernel/pid_max"), NULL, 10) >= 32768);
+	CHECK_EQ(strtol(slurp("/proc/sys/vm/overcommit_memory"), NULL, 10), 0);
+	CHECK(strtol(slurp("/proc/sys/fs/file-max"), NULL, 10) > 1000);
+	CHECK_EQ(strlen(slurp("/proc/sys/kernel/random/boot_id")), 37);
+	CHECK(strcmp(slurp("/proc/sys/kernel/random/uuid"), "") != 0);
+	CHECK_STR(slurp("/proc/sys/kernel/ostype"), "Linux\n");
+	CHECK(strtol(slurp("/proc/sys/kernel/ngroups_max"), NULL, 10) == 65536);
+	CHECK(strtol(slurp("/proc/sys/kernel/cap_last_cap"), NULL, 10) >= 40);
+}
+
+TEST("/proc lists processes, and those that ended are gone")
+{
+	char name[64];
+	pid_t child = SPAWN(pause());
+	DIR *dir = opendir("/proc");
+	bool seen = false;
+	for (struct dirent *e; (e = readdir(dir)) != NULL;)
+		seen = seen || atoi(e->d_name) == child;
+	CHECK(seen);
+	sprintf(name, "/proc/%d/stat", child);
+	int fd = (int)CHECK_OK(open(name, O_RDONLY));
+	kill(child, SIGKILL);
+	CHECK_EQ(reap(child), 128 + SIGKILL);
+	char c;
+	CHECK_ERRNO(read(fd, &c, 1), ESRCH);
+	CHECK_ERRNO(open(name, O_RDONLY), ENOENT);
+	CHECK_ERRNO(open("/proc/none", O_RDONLY), ENOENT);
+	CHECK_ERRNO(mkdir("/proc/x", 0755), ENOENT);
+	CHECK_ERRNO(unlink("/proc/version"), EPERM);
+	CHECK_ERRNO(rmdir("/proc/self"), ENOTDIR);
+}
+
+TEST("others' processes are partly hidden from others than root")
+{
+	pid_t child = SPAWN(pause());
+	char name[64];
+	become_nobody();
+	sprintf(name, "/proc/%d/stat", child);
+	CHECK_OK(open(name, O_RDONLY));
+	sprintf(name, "/proc/%d/environ", child);
+	CHECK_ERRNO(open(name, O_RDONLY), EACCES);
+	sprintf(name, "/proc/%d/exe", child);
+	char c;
+	CHECK_ERRNO(readlink(name, &c, 1), EACCES);
+	sprintf(name, "/proc/%d/fd", child);
+	CHECK_ERRNO(open(name, O_RDONLY), EACCES);
+	CHECK_ERRNO(open("/proc/1/maps", O_RDONLY), EACCES);
+}
+
+TEST("a process's memory is read and written through /proc/pid/mem")
+{
+	static volatile long secret = 0x1234567;
+	long value = 0;
+	int fd = (int)CHECK_OK(open("/proc/self/mem", O_RDWR));
+	CHECK_EQ(pread(fd, &value, 8, (off_t)(uintptr_t)&secret), 8);
+	CHECK_EQ(value, 0x1234567);
+	value = 77;
+	CHECK_EQ(pwrite(fd, &value, 8, (off_t)(uintptr_t)&secret), 8);
+	CHECK_EQ(secret, 77);
+	CHECK_ERRNO(pread(fd, &value, 8, 16), EIO);
+}
+
+TEST("devices of memory: null, zero, full, random")
+{
+	char buf[64];
+	int null = (int)MUST(open("/dev/null", O_RDWR)), zero = (int)MUST(open("/dev/zero", O_RDWR)), full = (int)MUST(open("/dev/full", O_RDWR));
+	CHECK_EQ(write(null, buf, 64), 64);
+	CHECK_EQ(read(null, buf, 64), 0);
+	CHECK_EQ(lseek(null, 100, SEEK_SET), 0);
+	memset(buf, 'x', 64);
+	CHECK_EQ(read(zero, buf, 64), 64);
+	CHECK_EQ(buf[63], 0);
+	CHECK_EQ(write(zero, buf, 64), 64);
+	CHECK_ERRNO(write(full, buf, 1), ENOSPC);
+	CHECK_EQ(read(full, buf, 64), 64);
+	CHECK_EQ(write(full, buf, 0), 0);
+	int random = (int)MUST(open("/dev/urandom", O_RDWR));
+	char other[64];
+	CHECK_EQ(read(random, buf, 64), 64);
+	CHECK_EQ(read(random, other, 64), 64);
+	CHECK(memcmp(buf, other, 64) != 0);
+	CHECK_EQ(write(random, buf, 64), 64);
+	CHECK_EQ(read(open("/dev/random", O_RDONLY), buf, 16), 16);
+	int n = 0;
+	CHECK_EQ(ioctl(random, 0x80045200, &n), 0);
+	CHECK(n > 0);
+	CHECK_ERRNO(ioctl(null, TCGETS, buf), ENOTTY);
+	struct stat st;
+	static const struct { const char *name; unsigned major, minor, mode; } devices[] = { { "/dev/null", 1, 3, 0666 }, { "/dev/zero", 1, 5, 0666 },
+		{ "/dev/full", 1, 7, 0666 }, { "/dev/random", 1, 8, 0666 }, { "/dev/urandom", 1, 9, 0666 }, { "/dev/tty", 5, 0, 0666 },
+		{ "/dev/console", 5, 1, 0600 }, { "/dev/ptmx", 5, 2, 0666 }, { "/dev/kmsg", 1, 11, 0644 } };
+	for (unsigned i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+		bool good = stat(devices[i].name, &st) == 0 && st.st_rdev == makedev(devices[i].major, devices[i].minor) && S_ISCHR(st.st_mode);
+		abi_check(good, devices[i].name, "its number", "another");
+		abi_check((st.st_mode & 0777) == devices[i].mode, devices[i].name, "its mode", "another");
+	}
+}
+
+TEST("/dev/kmsg takes and gives records")
+{
+	char text[8192] = "";
+	int fd = (int)MUST(open("/dev/kmsg", O_RDWR | O_NONBLOCK));
+	MUST(lseek(fd, 0, SEEK_END));
+	CHECK_ERRNO(read(fd, text, sizeof(text)), EAGAIN);
+	CHECK_EQ(write(fd, "<5>abi was here", 15), 15);
+	ssize_t n = 0;
+	bool seen = false;
+	while (!seen && (n = read(fd, text, sizeof(text) - 1)) > 0) {
+		text[n] = 0;
+		seen = strstr(text, ";abi was here\n") != NULL;
+	}
+	CHECK(seen);
+	CHECK_ERRNO(read(fd, text, 4) == -1 && errno == EAGAIN ? (errno = EINVAL, -1) : -1, EINVAL);
+}
+
+TEST("the skeleton of /sys")
+{
+	CHECK_EQ(access("/sys/kernel", X_OK), 0);
+	CHECK_EQ(access("/sys/devices/system/cpu", X_OK), 0);
+	CHECK(slurp("/sys/devices/system/cpu/online")[0] == '0');
+	CHECK_EQ(access("/sys/class", X_OK), 0);
+	CHECK_EQ(access("/sys/fs", X_OK), 0);
+	CHECK_ERRNO(mkdir("/sys/x", 0755), EPERM);
+}
+
+ROLE
+{
+	(void)argc;
+	(void)argv;
+	bool good = memcmp(slurp("/proc/self/cmdline"), "one\0--role\0two", 15) == 0 && strcmp(slurp("/proc/self/environ"), "E=v") == 0;
+	return good ? 3 : 1;
+}
