@@ -49,11 +49,10 @@ def programs():
     return guest, {path.name: path for path in tests}
 
 
-def packed(files):
-    """busybox' initramfs with `files` ({name: path}) as /abi/name."""
+def packed(files, out):
+    """busybox' initramfs with `files` ({name: path}) as /abi/name, written to `out`."""
     data = root.archive({"abi": (0o40755, b""), **{f"abi/{name}": (0o100755, path.read_bytes()) for name, path in files.items()}})
     base = root.busybox().read_bytes()
-    out = WHERE / "base.cpio"
     out.write_bytes(base + b"\0" * (-len(base) % 512) + data)
     return out
 
@@ -168,7 +167,7 @@ def suite(tally):
     """System calls: small programs compared with Debian's Linux, line by line."""
     guest, tests = programs()
     build("build/x86_64/cadre.elf")
-    packed({**tests, "guest": guest})
+    packed({**tests, "guest": guest}, WHERE / "base.cpio")
     chosen = os.environ.get("ABI", "").split() or list(tests)
     theirs = reference({"guest": guest, **{name: tests[name] for name in chosen}})
     for key, gots in theirs.bad.items():

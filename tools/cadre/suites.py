@@ -8,6 +8,7 @@ import time
 
 import abi
 import qemu
+import sysfuzz
 from main import OUT, ROOT, build
 
 COUNT = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
@@ -184,6 +185,7 @@ SUITES = {
     "boot": (suite_boot, True, 2),
     "power": (suite_power, True, 2),
     "abi": (abi.suite, False, 3),
+    "sysfuzz": (sysfuzz.suite, False, 3),
 }
 
 
