@@ -2,7 +2,7 @@
 /*
  * Runs the programs of the ABI tests inside the machine: `guest JOBS SECONDS PROGRAM…`, JOBS at a time, each for at most SECONDS.
  *
- * What the programs print goes out line by line as they write it; here only `begin NAME` and `end NAME STATUS` are added, by which
+ * What the programs print goes out line by line as they write it; here only `begin NAME` and `end NAME STATUS MILLISECONDS` are added, by which
  * tools/cadre/abi.py knows where a machine died. Asks little of the kernel: fork, exec, wait without blocking, sleep, kill.
  */
 #include <errno.h>
@@ -20,7 +20,7 @@ enum { JOBS_MAX = 16 };
 struct job {
 	const char *name;
 	pid_t pid;        /* 0: free */
-	long long end;
+	long long start, end;
 };
 
 static struct job jobs[JOBS_MAX];
@@ -34,11 +34,11 @@ now_ms(void)
 }
 
 static void
-say(const char *what, const char *name, int status)
+say(const char *what, const char *name, int status, long long ms)
 {
 	char line[256];
 	int n = status < 0 ? snprintf(line, sizeof(line), "%s %s\n", what, name)
-	                   : snprintf(line, sizeof(line), "%s %s %d\n", what, name, status);
+	                   : snprintf(line, sizeof(line), "%s %s %d %lld\n", what, name, status, ms);
 	ssize_t done = write(1, line, (size_t)n);
 	(void)done;
 }
@@ -48,8 +48,9 @@ start(struct job *job, const char *path, int seconds)
 {
 	const char *slash = strrchr(path, '/');
 	job->name = slash != NULL ? slash + 1 : path;
-	job->end = now_ms() + seconds * 1000ll;
-	say("begin", job->name, -1);
+	job->start = now_ms();
+	job->end = job->start + seconds * 1000ll;
+	say("begin", job->name, -1, 0);
 	job->pid = fork();
 	if (job->pid == 0) {
 		setpgid(0, 0);
@@ -57,7 +58,7 @@ start(struct job *job, const char *path, int seconds)
 		_exit(127);
 	}
 	if (job->pid < 0) {
-		say("end", job->name, 126);
+		say("end", job->name, 126, 0);
 		job->pid = 0;
 	}
 }
@@ -76,7 +77,7 @@ look(struct job *job)
 			usleep(10000);
 		status = 124 << 8;
 	}
-	say("end", job->name, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+	say("end", job->name, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status), now_ms() - job->start);
 	job->pid = 0;
 }
 
@@ -97,6 +98,6 @@ main(int argc, char **argv)
 		}
 		usleep(3000);
 	} while (busy != 0 || next < argc);
-	say("over", "all", -1);
+	say("over", "all", -1, 0);
 	return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Clocks, sleeping, timers.
 // syscalls: clock_gettime clock_settime clock_getres clock_nanosleep nanosleep gettimeofday settimeofday time times alarm getitimer
-// syscalls: setitimer timer_create timer_settime timer_gettime timer_getoverrun timer_delete adjtimex clock_adjtime
+// syscalls: getrusage setitimer timer_create timer_settime timer_gettime timer_getoverrun timer_delete adjtimex clock_adjtime
 #include "abi.h"
 #include <sys/times.h>
 #include <sys/timex.h>

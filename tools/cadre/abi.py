@@ -82,7 +82,7 @@ class Results:
                 self.bad.setdefault(f"{topic}: {key}", []).append(got)
             return
         words = line.split()
-        if len(words) == 3 and words[0] == "end":
+        if len(words) == 4 and words[0] == "end":
             self.ends[words[1]] = int(words[2])
 
 
