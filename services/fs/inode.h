@@ -75,7 +75,7 @@ struct inode_ops {
 };
 
 enum inode_fs_flags : u32 { INODE_APPEND = 1, INODE_IMMUTABLE = 2, INODE_NOATIME = 4, INODE_EVICTED = 8 /* fs/inode.c */, INODE_DEAD = 16 /* removed directory */,
-	INODE_XATTR_USER = 32 /* user. attributes are kept, too (simple_xattr) */, INODE_STAMP = 64 /* times and sizes by getattr: stat goes the long way */ };
+	INODE_XATTR_USER = 32 /* user. attributes are kept, too (simple_xattr) */, INODE_LINKABLE = 64 /* O_TMPFILE without O_EXCL: linkat may name it */ };
 
 struct dentry;
 

@@ -347,7 +347,9 @@ open_tmpfile(i32 dirfd, struct cbytes path, u32 flags, u32 mode, u32 walk_flags,
 	if (err == OK) {
 		err = open_place(&place, flags & ~(u32)(O_TMPFILE | O_TRUNC), true, out);
 		if (err == OK)
-			atomic32_or(&(*out)->flags, O_TMPFILE);
+			(void)atomic32_or(&(*out)->flags, O_TMPFILE);
+		if ((flags & O_EXCL) == 0)
+			(void)atomic32_or(&place.dentry->inode->fs_flags, INODE_LINKABLE);
 		dentry_unref(place.dentry);
 	}
 	path_put(&dir);

@@ -177,7 +177,9 @@ static err_t
 dir_link(struct inode *dir, struct dentry *dentry, struct inode *target)
 {
 	struct tmpfs *fs = tmpfs_of(dir->sb);
-	TRY(limit_take(&fs->inodes, &fs->max_inodes, 1));
+	/* Each link counts as an inode; the first one of O_TMPFILE's has been counted. */
+	if (atomic32_load(&target->nlink) != 0)
+		TRY(limit_take(&fs->inodes, &fs->max_inodes, 1));
 	dir_resize(dir, true);
 	return pinned_link(dir, dentry, target);
 }
