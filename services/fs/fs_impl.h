@@ -169,6 +169,10 @@ void file_locks_release(struct file *file);         /* locks.c: flock and OFD lo
 void file_locks_flush(struct file *file);           /* POSIX locks of this process, at each close */
 err_t device_open(struct inode *inode, struct file *file);
 
+/* --- xattr.c --- */
+void xattr_list_end(struct xattr_list *list);
+bool text_starts(struct cbytes text, struct cbytes prefix);
+
 /* --- change.c --- */
 err_t may_create(struct inode *dir);
 err_t may_remove(struct inode *dir, const struct dentry *dentry, bool directory);  /* name_calls.c */
