@@ -218,6 +218,14 @@ xarray_covers(u32 shift, u64 index)
 		}                                                                                                      \
 		return item;                                                                                           \
 	}                                                                                                              \
+	/* Puts `item` where another one stands: cannot fail. => traps where none stands */                             \
+	[[maybe_unused]] static inline void name##_replace(struct name *scoped array, u64 index, T *item)              \
+	{                                                                                                              \
+		u32 shift = 0;                                                                                         \
+		struct name##_leaf *leaf = name##_leaf_at(array, index, &shift);                                       \
+		assert(leaf != nullptr && leaf->items[xarray_slot(index, 0)] != nullptr && item != nullptr);           \
+		POINTER_PUBLISH(*ELEM(leaf->items, xarray_slot(index, 0)), item);                                      \
+	}                                                                                                              \
 	[[maybe_unused]] static inline void name##_clear(struct name *scoped array)                                    \
 	{                                                                                                              \
 		for (u64 index = 0; name##_next(array, &index) != nullptr;)                                            \

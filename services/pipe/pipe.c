@@ -207,7 +207,7 @@ void
 pipe_tell_readers(struct pipe *pipe, bool was_empty)
 {
 	if ((was_empty && !pipe_empty(pipe)) || atomic32_load_relaxed(&pipe->watched) != 0)
-		poll_wake_one(&pipe->read_queue, POLL_IN | POLL_RDNORM);
+		(void)poll_wake_one(&pipe->read_queue, POLL_IN | POLL_RDNORM);
 	if (!pipe_full(pipe))
 		(void)wake_one(&pipe->write_queue.wait);
 }
@@ -216,7 +216,7 @@ void
 pipe_tell_writers(struct pipe *pipe, bool was_full)
 {
 	if (was_full && !pipe_full(pipe))
-		poll_wake_one(&pipe->write_queue, POLL_OUT | POLL_WRNORM);
+		(void)poll_wake_one(&pipe->write_queue, POLL_OUT | POLL_WRNORM);
 	if (!pipe_empty(pipe))
 		(void)wake_one(&pipe->read_queue.wait);
 }

@@ -46,12 +46,13 @@ poll_wake(struct poll_queue *queue, u32 events)
 		watches_tell(queue, events);
 }
 
-void
+bool
 poll_wake_one(struct poll_queue *queue, u32 events)
 {
-	(void)wake_one(&queue->wait);
+	bool woken = wake_one(&queue->wait) != 0;
 	if (__builtin_expect(poll_watched(queue), false))
 		watches_tell(queue, events);
+	return woken;
 }
 
 void

@@ -60,8 +60,8 @@ struct poll_table {
 void poll_add(struct poll_table *scoped table, struct poll_queue *queue);
 /** Wakes all sleepers and tells all watchers. Any context. */
 void poll_wake(struct poll_queue *queue, u32 events);
-/** The same, waking one sleeper only. */
-void poll_wake_one(struct poll_queue *queue, u32 events);
+/** The same, waking one sleeper only. => whether there was one */
+bool poll_wake_one(struct poll_queue *queue, u32 events);
 void poll_watch_add(struct poll_queue *queue, struct poll_watch *watch);
 /** => nothing where it is on none; afterwards its callback runs nowhere. */
 void poll_watch_remove(struct poll_watch *watch);

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MPL-2.0
+/**
+ * select(2) and pselect6(2): poll(2) with sets of bits.
+ *
+ * The waiter has six sets in one array of words: those given (read, write, except), then those to give.
+ */
+#include "poll_call.h"
+#include "poll_waiter.h"
+
+#include <signal.h>
+#include <syscall_handlers.h>
+#include <thread.h>
+
+enum : u32 { SETS = 3, FDS_MAX = 1 << 20 /* fs.nr_open */ };
+
+/** What makes a descriptor a member of each set. */
+static const u32 set_events[SETS] = {
+	POLL_RDNORM | POLL_RDBAND | POLL_IN | POLL_HUP | POLL_ERR | POLL_NVAL,
+	POLL_WRBAND | POLL_WRNORM | POLL_OUT | POLL_ERR | POLL_NVAL,
+	POLL_PRI | POLL_NVAL,
+};
+
+struct select_sets { uaddr_t at[SETS]; u32 nfds, nwords; };
+
+static u64 *
+word_at(struct poll_waiter *waiter, u32 i)
+{
+	return waiter->more_words != nullptr ? word_array_at(waiter->more_words, i) : ELEM(waiter->words, i);
+}
+
+static err_t
+sets_read(struct poll_waiter *waiter, const struct select_sets *scoped sets)
+{
+	u32 words = 2 * SETS * sets->nwords;
+	if (words > WAITER_WORDS) {
+		waiter->more_words = word_array_alloc(words);
+		if (waiter->more_words == nullptr)
+			return ENOMEM;
+	}
+	for (u32 i = 0; i < words; i++)
+		*word_at(waiter, i) = 0;
+	for (u32 set = 0; set < SETS; set++) {
+		uaddr_t at = sets->at[set];
+		for (u32 i = 0; at.raw != 0 && i < sets->nwords; i++) {
+			u64 *word = word_at(waiter, set * sets->nwords + i);
+			TRY(copy_in_value(*word, UADDR(at.raw + i * sizeof(u64))));
+		}
+	}
+	return OK;
+}
+
+static err_t
+sets_write(struct poll_waiter *waiter, const struct select_sets *scoped sets)
+{
+	for (u32 set = 0; set < SETS; set++) {
+		uaddr_t at = sets->at[set];
+		for (u32 i = 0; at.raw != 0 && i < sets->nwords; i++) {
+			u64 word = *word_at(waiter, (SETS + set) * sets->nwords + i);
+			TRY(copy_out_value(UADDR(at.raw + i * sizeof(u64)), word));
+		}
+	}
+	return OK;
+}
+
+/** Bits of `word` of the given sets, those beyond nfds off: the descriptors that any set asks for. */
+static u64
+word_wanted(struct poll_waiter *waiter, const struct select_sets *scoped sets, u32 word)
+{
+	u64 all = 0;
+	for (u32 set = 0; set < SETS; set++)
+		all |= *word_at(waiter, set * sets->nwords + word);
+	u32 last = sets->nfds % 64;
+	return word + 1 == sets->nwords && last != 0 ? all & (((u64)1 << last) - 1) : all;
+}
+
+/** One descriptor: sets its bits in the sets to give. => EBADF; *found counts bits */
+static err_t
+fd_ask(struct poll_waiter *waiter, const struct select_sets *scoped sets, u32 fd, struct poll_table *scoped table, u32 *scoped found)
+{
+	REF_SCOPE(file, file);
+	TRY(fd_get((i32)fd, &file));
+	u64 bit = (u64)1 << (fd % 64);
+	u32 wanted = POLL_PRI;
+	for (u32 set = 0; set < SETS; set++)
+		wanted |= (*word_at(waiter, set * sets->nwords + fd / 64) & bit) != 0 ? set_events[set] : 0;
+	waiter->asking = file;
+	table->key = wanted;
+	u32 events = file_poll(file, table);
+	for (u32 set = 0; set < SETS; set++) {
+		bool member = (*word_at(waiter, set * sets->nwords + fd / 64) & bit) != 0 && (events & set_events[set]) != 0;
+		if (member) {
+			*word_at(waiter, (SETS + set) * sets->nwords + fd / 64) |= bit;
+			*found += 1;
+			table->add = nullptr;
+		}
+	}
+	return OK;
+}
+
+static err_t
+sets_ask(struct poll_waiter *waiter, const struct select_sets *scoped sets, struct poll_table *scoped table, u32 *scoped found)
+{
+	for (u32 word = 0; word < sets->nwords; word++)
+		for (u64 bits = word_wanted(waiter, sets, word); bits != 0; bits &= bits - 1)
+			TRY(fd_ask(waiter, sets, word * 64 + (u32)__builtin_popcountl((bits & (~bits + 1)) - 1), table, found));
+	return OK;
+}
+
+static err_t
+select_run(struct poll_waiter *waiter, const struct select_sets *scoped sets, u64 deadline, u32 *scoped found)
+{
+	struct poll_table table = { .add = deadline != 0 ? poll_waiter_add : nullptr, .owner = poll_waiter_object(waiter) };
+	bool over = deadline == 0;
+	for (;;) {
+		TRY(sets_ask(waiter, sets, &table, found));
+		table.add = nullptr;
+		if (*found != 0)
+			return OK;
+		TRY(table.err);
+		if (signal_pending())
+			return ERESTARTNOHAND;
+		if (over)
+			return OK;
+		err_t err = poll_waiter_sleep(waiter, deadline);
+		if (err == EINTR)
+			return ERESTARTNOHAND;
+		over = err == ETIMEDOUT;
+	}
+}
+
+static err_t
+select_fds(i32 nfds, uaddr_t readfds, uaddr_t writefds, uaddr_t exceptfds, u64 deadline, u64 *scoped result)
+{
+	if (nfds < 0)
+		return EINVAL;
+	struct select_sets sets = { { readfds, writefds, exceptfds }, MIN((u32)nfds, FDS_MAX), 0 };
+	sets.nwords = (sets.nfds + 63) / 64;
+	struct poll_waiter *waiter = poll_waiter_take();
+	if (waiter == nullptr)
+		return ENOMEM;
+	u32 found = 0;
+	err_t err = sets_read(waiter, &sets);
+	if (err == OK)
+		err = select_run(waiter, &sets, deadline, &found);
+	if (err == OK)
+		err = sets_write(waiter, &sets);
+	poll_waiter_give(waiter);
+	*result = found;
+	return err;
+}
+
+err_t
+sys_select(i32 nfds, uaddr_t readfds, uaddr_t writefds, uaddr_t exceptfds, uaddr_t timeout, u64 *scoped result)
+{
+	struct timeout limit = {};
+	TRY(timeout_read(TIMEOUT_TIMEVAL, timeout, &limit));
+	return call_finish(&limit, false, select_fds(nfds, readfds, writefds, exceptfds, limit.deadline, result));
+}
+
+err_t
+sys_pselect6(i32 nfds, uaddr_t readfds, uaddr_t writefds, uaddr_t exceptfds, uaddr_t timeout, uaddr_t sigmask,
+             u64 *scoped result)
+{
+	struct { u64 set, size; } mask = {};
+	if (sigmask.raw != 0)
+		TRY(copy_in_value(mask, sigmask));
+	struct timeout limit = {};
+	TRY(timeout_read(TIMEOUT_TIMESPEC, timeout, &limit));
+	bool masked = mask.set != 0;
+	if (masked)
+		TRY(signal_mask_temporarily(UADDR(mask.set), mask.size));
+	return call_finish(&limit, masked, select_fds(nfds, readfds, writefds, exceptfds, limit.deadline, result));
+}
