@@ -13,6 +13,7 @@
 enum : u32 { FIONREAD = 0x541B, F_SETPIPE_SZ = 1031, F_GETPIPE_SZ = 1032 };
 
 ARRAY_DEFINE(pipe_buffers, struct pipe_buffer);
+static struct atomic64 pipe_ids;
 
 static void
 buffers_free(struct pipe_buffers *buffers)
@@ -68,6 +69,7 @@ pipe_create(struct pipe **scoped out) NO_THREAD_SAFETY("nobody else has it yet")
 	if (pipe->buffers == nullptr)
 		return ENOMEM;
 	atomic32_store_relaxed(&pipe->capacity, pipe->charged);
+	pipe->id = atomic64_add_relaxed(&pipe_ids, 1);
 	*out = pipe;
 	pipe = nullptr;
 	return OK;

@@ -10,7 +10,7 @@
  * reference to the frame exists, so it may be written to. (3) head, tail, readers and writers change under `lock`; they are atomic
  * so that poll and waits can look at them without it.
  *
- * Lock order: inode.lock → pipe.lock → (user copies) → poll_queue.lock. Two pipes: by address order, see pipe_lock_two.
+ * Lock order: inode.lock → pipe.lock → (user copies) → poll_queue.lock. Two pipes: the lower id first (splice.c).
  */
 #pragma once
 
@@ -36,6 +36,7 @@ struct pipe_buffer {
 ARRAY_DECLARE(pipe_buffers, struct pipe_buffer);
 
 struct pipe {
+	u64 id;                     /* [const] orders the locks of two pipes */
 	struct mutex lock;
 	struct pipe_buffers *buffers GUARDED_BY(&lock); /* counted; its length is `capacity`, a power of two */
 	struct atomic32 head, tail; /* next slot to write, oldest to read; changed under lock */
