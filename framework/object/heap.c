@@ -260,6 +260,13 @@ heap_put_rcu(const struct heap_type *type, struct object *object)
 		misuse("put of an object to which no service has a reference");
 }
 
+u32
+heap_refs(const struct heap_type *type, struct object *object)
+{
+	struct slot slot = slot_check(type, object);
+	return ref_count(ref_load(&slot.header->word), REF_SERVICE);
+}
+
 struct object *
 heap_downcast(const struct heap_type *type, struct object *object)
 {

@@ -37,6 +37,7 @@ PRIVATE void heap_get(const struct heap_type *type, struct object *object);
 PRIVATE bool heap_get_live(const struct heap_type *type, struct object *object);
 PRIVATE void heap_put(const struct heap_type *type, struct object *object);
 PRIVATE void heap_put_rcu(const struct heap_type *type, struct object *object);
+PRIVATE u32 heap_refs(const struct heap_type *type, struct object *object);
 PRIVATE struct object *heap_downcast(const struct heap_type *type, struct object *object);
 PRIVATE void *heap_check_type_(HEAP_TYPE void *p); /* never called: carries the mark for safec */
 
@@ -50,6 +51,7 @@ PRIVATE void *heap_check_type_(HEAP_TYPE void *p); /* never called: carries the 
  * - `void T_put(struct T *)`: one reference less; the last one runs the type's release function and frees the slot.
  *   => traps where no service holds a reference (double free).
  * - `void T_put_rcu(struct T *)`: the same after all RCU readers of now are done.
+ * - `u32 T_refs(struct T *)`: how many references services have; good for a decision only where the caller's locks hold it.
  * - `struct object *T_object(struct T *)`: the object as a plain reference (counts nothing).
  * - `struct T *T_from(struct object *)`: the way back. => traps where it is null, not a T, or not live.
  */
@@ -60,6 +62,7 @@ PRIVATE void *heap_check_type_(HEAP_TYPE void *p); /* never called: carries the 
 	static inline bool T##_get_live(struct T *object) { return heap_get_live(&T##_heap_type, (struct object *)object); } \
 	static inline void T##_put(struct T *object) { heap_put(&T##_heap_type, (struct object *)object); }            \
 	static inline void T##_put_rcu(struct T *object) { heap_put_rcu(&T##_heap_type, (struct object *)object); }    \
+	static inline u32 T##_refs(struct T *object) { return heap_refs(&T##_heap_type, (struct object *)object); }    \
 	PRIVATE static inline void T##_scope_end_(struct T *const *at) { if (*at != nullptr) T##_put(*at); }           \
 	static inline struct object *T##_object(struct T *object) { return (struct object *)object; }                  \
 	static inline struct T *T##_from(struct object *object) { return (struct T *)heap_downcast(&T##_heap_type, object); } \
