@@ -134,6 +134,9 @@ socket_make(i32 family, i32 type, i32 protocol, struct object **scoped out, cons
 err_t
 socket_file(const struct socket_ops *ops, struct object *private, u32 flags, struct file **scoped out)
 {
-	return file_create(ops->file_ops, private, O_RDWR | ((flags & SOCK_NONBLOCK) != 0 ? O_NONBLOCK : 0), FILE_READ | FILE_WRITE,
-	                   TEXT("socket"), out);
+	u32 file_flags = O_RDWR | ((flags & SOCK_NONBLOCK) != 0 ? O_NONBLOCK : 0);
+	TRY(file_create(ops->file_ops, private, file_flags, FILE_READ | FILE_WRITE, TEXT("socket"), out));
+	if (ops->opened != nullptr)
+		ops->opened(private, *out);
+	return OK;
 }

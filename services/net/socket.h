@@ -45,8 +45,6 @@ struct socket_cred { u32 pid, uid, gid; };
 struct socket_files {
 	u32 count;
 	struct file *items[SOCKET_FILES_MAX];
-	struct object *account;             /* who is charged while they are in flight; the family's */
-	LIST_LINK(struct socket_files) link;/* all that are in flight; the family's */
 };
 OBJECT_DECLARE(socket_files);
 
@@ -69,6 +67,7 @@ struct socket_ops {
 	err_t (*create)(u32 type, u32 protocol, struct object **scoped out);
 	err_t (*pair)(struct socket *socket, struct socket *other);
 	void (*drop)(struct object *private);    /* puts what create made, where no file came of it */
+	void (*opened)(struct object *private, struct file *file);
 	err_t (*bind)(struct socket *socket, const struct socket_address *scoped address);
 	err_t (*connect)(struct socket *socket, const struct socket_address *scoped address, u32 flags);
 	err_t (*listen)(struct socket *socket, u32 backlog);

@@ -7,6 +7,7 @@
 #include <thread.h>
 
 enum : i32 { SOL_SOCKET = 1, SCM_RIGHTS = 1, SCM_CREDENTIALS = 2 };
+enum : u32 { NOBODY = 65534 /* what stands for none, /proc/sys/kernel/overflowuid */ };
 enum : u64 { CONTROL_MAX = 131072 /* net.core.optmem_max */ };
 
 /** struct cmsghdr of x86-64. Plain data. */
@@ -114,6 +115,8 @@ cred_write(struct control_place *scoped place, struct socket_message *scoped mes
 	}
 	struct cmsghdr header = { whole, SOL_SOCKET, SCM_CREDENTIALS };
 	struct socket_cred cred = message->cred;
+	if (cred.pid == 0)
+		cred = (struct socket_cred){ 0, NOBODY, NOBODY };
 	TRY(copy_out_value(UADDR(place->at), header));
 	TRY(copy_out(UADDR(place->at + HEADER), cbytes_sub(CBYTES_OF(cred), 0, whole - HEADER)));
 	u64 space = MIN(align_up(whole, 8), place->left);

@@ -29,6 +29,12 @@ unix_drop(struct object *private)
 	unix_close(unix_sock_from(private), true);
 }
 
+static void
+unix_opened(struct object *private, struct file *file)
+{
+	unix_set_file(unix_sock_from(private), file);
+}
+
 static err_t
 unix_name(struct socket *socket, bool peer, struct socket_address *scoped out)
 {
@@ -105,6 +111,7 @@ const struct socket_ops unix_socket_ops = {
 	.create = unix_create,
 	.pair = unix_pair,
 	.drop = unix_drop,
+	.opened = unix_opened,
 	.bind = unix_bind,
 	.connect = unix_connect,
 	.listen = unix_listen,

@@ -29,6 +29,8 @@ enum : u32 {
 	UNIX_QUEUE_MAX = 10,                /* net.unix.max_dgram_qlen */
 };
 
+struct unix_flight;
+
 /** A name that a socket is bound to. Never changed once made. */
 struct unix_address { u32 len; u8 bytes[UNIX_ADDRESS_MAX + 2]; };
 OBJECT_DECLARE(unix_address);
@@ -42,7 +44,7 @@ struct unix_packet {
 	u32 off, len;                       /* of what is left */
 	u32 charge;
 	struct socket_cred cred;            /* pid 0: none were to be sent */
-	struct socket_files *files;         /* in flight; null: none */
+	struct unix_flight *flight;         /* files that are with it; under flight_lock, null: none */
 	struct unix_sock *from;             /* counted: who is charged, and named; null in streams */
 	bool oob;                           /* MSG_OOB: one byte */
 	LIST_LINK(struct unix_packet) link;
@@ -76,9 +78,16 @@ struct unix_sock {
 	LIST_LINK(struct unix_sock) pending_link;       /* in the listener's list; under its lock */
 	struct unix_sock *pending_head, *pending_tail;  /* see unix_connect.c; under lock */
 	struct atomic32 pending, backlog;
+	struct unix_sock *listener;         /* not counted: where it waits to be accepted; under flight_lock */
+	/* unix_flight.c, under flight_lock */
+	struct unix_flight *flight_head, *flight_tail;  /* files in its queue */
+	LIST_LINK(struct unix_sock) holder_link;        /* all sockets that have some */
+	u32 found;                          /* how often it lies in queues itself, as the collector counts */
+	bool reached;
 	/* unix_name.c */
 	LIST_LINK(struct unix_sock) name_link;
 	LIST_LINK(struct unix_sock) all_link;
+	struct file *file;                  /* not counted: its file while that is open; under flight_lock */
 	u64 ino;                            /* [const] once it has a file; for /proc/net/unix */
 	u32 name_bucket;                    /* 0: none; else the bucket's index + 1 */
 };
@@ -139,9 +148,14 @@ void unix_packet_free(struct unix_packet *packet);
 void unix_packet_cred(struct unix_packet *packet, struct unix_sock *sock, struct unix_sock *other, const struct socket_message *scoped message);
 
 /* unix_flight.c: files in messages */
-/** Takes the message's files into flight, charged to the running thread's user. => ETOOMANYREFS, ENOMEM */
-err_t unix_files_send(struct socket_message *scoped message, struct unix_packet *packet);
+/** Takes the message's files into flight with a packet for `holder`, charged to the running thread's user. => ETOOMANYREFS, ENOMEM */
+err_t unix_files_send(struct socket_message *scoped message, struct unix_packet *packet, struct unix_sock *holder);
 /** Takes a packet's files out of flight, or copies them for MSG_PEEK. */
 void unix_files_receive(struct unix_packet *packet, struct socket_message *scoped message);
 err_t unix_files_peek(struct unix_packet *packet, struct socket_message *scoped message);
 void unix_files_drop(struct unix_packet *packet);
+/** The socket has got its file (null: loses it), or waits at `listener` to be accepted. */
+void unix_set_file(struct unix_sock *sock, struct file *file);
+void unix_set_listener(struct unix_sock *sock, struct unix_sock *listener);
+/** Closes what only files in flight refer to. Sleeps. */
+void unix_collect(void);

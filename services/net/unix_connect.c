@@ -169,6 +169,7 @@ connection_queue(struct unix_sock *sock, struct unix_sock *listener, struct unix
 	unix_sock_get(fresh);
 	sock->peer_cred = listener->cred;
 	POINTER_PUBLISH(sock->peer, fresh);
+	unix_set_listener(fresh, listener);
 	pending_push(listener, fresh);
 	return OK;
 }
@@ -260,6 +261,7 @@ unix_accept(struct socket *socket, u32 flags, struct object **scoped out)
 		bool full = backlog_full(sock);
 		struct unix_sock *fresh = pending_take(sock);
 		if (fresh != nullptr) {
+			unix_set_listener(fresh, nullptr);
 			if (full || atomic32_load(&sock->pending) == atomic32_load(&sock->backlog))
 				poll_wake(&sock->room_queue, POLL_OUT);
 			*out = unix_sock_object(fresh);
@@ -309,6 +311,7 @@ pending_close(struct unix_sock *listener)
 void
 unix_close(struct unix_sock *sock, bool embryo)
 {
+	unix_set_file(sock, nullptr);
 	unix_unbind(sock);
 	unix_list_remove(sock);
 	bool was_listening = unix_state(sock) == UNIX_LISTENING;
@@ -335,4 +338,5 @@ unix_close(struct unix_sock *sock, bool embryo)
 		unix_sock_put(peer);
 	}
 	unix_sock_put_rcu(sock);
+	unix_collect();
 }

@@ -38,7 +38,7 @@ packet_uncharge(struct unix_packet *packet)
 void
 unix_packet_free(struct unix_packet *packet)
 {
-	if (packet->files != nullptr)
+	if (packet->flight != nullptr)
 		unix_files_drop(packet);
 	packet_uncharge(packet);
 	unix_packet_put(packet);
@@ -84,7 +84,7 @@ packet_room(struct unix_packet *packet, u32 len)
 
 /** A packet of all that the transfer has. => ENOMEM, EFAULT, ETOOMANYREFS */
 static err_t
-packet_make(struct uio *scoped uio, struct socket_message *scoped message, struct unix_packet **scoped out)
+packet_make(struct unix_sock *other, struct uio *scoped uio, struct socket_message *scoped message, struct unix_packet **scoped out)
 {
 	REF_SCOPE(unix_packet, packet);
 	packet = unix_packet_alloc();
@@ -98,7 +98,7 @@ packet_make(struct uio *scoped uio, struct socket_message *scoped message, struc
 	for (u32 page = 0; uio->left != 0 && err == OK; page++)
 		err = uio_take_frame(uio, packet_frame(packet, page), 0, MIN(uio->left, PAGE_SIZE));
 	if (err == OK && message != nullptr && message->files != nullptr)
-		err = unix_files_send(message, packet);
+		err = unix_files_send(message, packet, other);
 	if (err != OK) {
 		uio->left = left;
 		return err;
@@ -216,7 +216,7 @@ unix_packet_send(struct socket *socket, struct uio *scoped uio, u32 flags, const
 		return EMSGSIZE;
 	struct unix_packet *packet = nullptr;
 	u64 left = uio->left;
-	TRY(packet_make(uio, message, &packet));
+	TRY(packet_make(other, uio, message, &packet));
 	unix_packet_cred(packet, sock, other, message);
 	err_t err = packet_deliver(sock, other, packet, flags);
 	if (err != OK) {
@@ -298,7 +298,7 @@ packet_give(struct unix_packet *packet, struct uio *scoped uio, u32 flags, struc
 	message->flags |= (packet->len > room ? MSG_TRUNC : 0) | (packet->from->socket.type == SOCK_SEQPACKET ? MSG_EOR : 0);
 	message->cred = packet->cred;
 	message->has_cred = true;
-	if (packet->files == nullptr)
+	if (packet->flight == nullptr)
 		return OK;
 	if ((flags & MSG_PEEK) != 0)
 		return unix_files_peek(packet, message);

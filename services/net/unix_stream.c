@@ -12,7 +12,7 @@ static struct unix_packet *
 tail_with_room(struct unix_sock *other, const struct socket_cred *scoped cred, bool files) MUST_HOLD(&other->lock)
 {
 	struct unix_packet *last = unix_packet_list_last(&other->queue);
-	if (last == nullptr || files || last->files != nullptr || last->oob || last->off + last->len >= PAGE_SIZE)
+	if (last == nullptr || files || last->flight != nullptr || last->oob || last->off + last->len >= PAGE_SIZE)
 		return nullptr;
 	bool same = last->cred.pid == cred->pid && last->cred.uid == cred->uid && last->cred.gid == cred->gid;
 	return same ? last : nullptr;
@@ -84,7 +84,7 @@ stream_append(struct unix_sock *other, struct uio *scoped uio, const struct sock
 	u32 len = (u32)MIN(uio->left, PAGE_SIZE);
 	err_t err = take_whole(uio, packet->frame, 0, len);
 	if (err == OK && message != nullptr && message->files != nullptr)
-		err = unix_files_send(message, packet);
+		err = unix_files_send(message, packet, other);
 	if (err != OK) {
 		packet_keep(other, packet);
 		return err;
@@ -217,7 +217,7 @@ stream_read_packet(struct unix_sock *sock, struct unix_packet *packet, struct ui
 	read->moved += n;
 	read->cred = packet->cred;
 	read->have_cred = true;
-	if (packet->files != nullptr) {
+	if (packet->flight != nullptr) {
 		read->stop = true;
 		if (message == nullptr && !read->peek)
 			unix_files_drop(packet);
