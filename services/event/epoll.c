@@ -19,7 +19,7 @@ static void
 epoll_release(struct epoll *epoll)
 {
 	if (epoll->user != nullptr)
-		user_account_drop(epoll->user);
+		user_account_put(epoll->user);
 }
 OBJECT_DEFINE_RELEASE(epoll);
 
@@ -324,8 +324,8 @@ sys_epoll_create1(u32 flags, u64 *scoped result)
 	epoll = epoll_alloc();
 	if (epoll == nullptr)
 		return ENOMEM;
-	epoll->user = user_account_find(cred_current()->euid);
-	return epoll->user != nullptr ? epoll_file(epoll, flags, result) : ENOMEM;
+	epoll->user = user_account_current_get();
+	return epoll_file(epoll, flags, result);
 }
 
 err_t

@@ -13,7 +13,6 @@
 
 #include <file.h>
 #include <poll.h>
-#include <user_account.h>
 #include <xarray.h>
 
 enum epoll_flags : u32 { EPOLLEXCLUSIVE = 1u << 28, EPOLLWAKEUP = 1u << 29, EPOLLONESHOT = 1u << 30, EPOLLET = 1u << 31 };

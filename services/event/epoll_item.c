@@ -172,7 +172,7 @@ epoll_remove(struct epoll *epoll, struct epoll_item *item)
 		SPIN_SCOPE(&watched->lock);
 		epoll_file_list_remove(&watched->items, item);
 	}
-	(void)user_account_add(epoll->user, USER_EPOLL_WATCHES, ~(u64)0);
+	(void)user_count_add(&epoll->user->epoll_watches, ~(u64)0);
 	epoll_item_put(item);
 }
 
@@ -189,13 +189,13 @@ item_make(struct epoll *epoll, struct file *file, i32 fd, struct epoll_item **sc
 	item->epoll = epoll;
 	item->file = file;
 	item->fd = fd;
-	if (user_account_add(epoll->user, USER_EPOLL_WATCHES, 1) > epoll_watches_max()) {
-		(void)user_account_add(epoll->user, USER_EPOLL_WATCHES, ~(u64)0);
+	if (user_count_add(&epoll->user->epoll_watches, 1) > epoll_watches_max()) {
+		(void)user_count_add(&epoll->user->epoll_watches, ~(u64)0);
 		return ENOSPC;
 	}
 	err_t err = items_link(epoll, item);
 	if (err != OK) {
-		(void)user_account_add(epoll->user, USER_EPOLL_WATCHES, ~(u64)0);
+		(void)user_count_add(&epoll->user->epoll_watches, ~(u64)0);
 		return err;
 	}
 	SPIN_SCOPE(&watched->lock);

@@ -16,6 +16,9 @@
 #include <initramfs.h>
 #include <inode.h>
 #include <pid.h>
+#include <random.h>
+#include <epoll.h>
+#include <pipe.h>
 #include <sched.h>
 #include <mman.h>
 #include <time_calls.h>
@@ -52,6 +55,8 @@ kernel_main(void)
 		log_error("no memory for the zero page and the vDSO");
 	futex_init();
 	time_init();
+	event_init();
+	pipe_init();
 	tmpfs_init();
 	if (fs_init() != OK)
 		log_error("no memory for the file system");

@@ -219,6 +219,8 @@ const struct file_ops unix_file_ops = {
 	.poll = unix_poll,
 	.ioctl = unix_ioctl,
 	.release = unix_file_release,
+	.no_sigpipe = true,     /* streams raise it themselves, others do not */
+	.stream = true,
 };
 
 void

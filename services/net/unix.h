@@ -18,7 +18,6 @@
 #include <cadre/list.h>
 
 #include <inode.h>
-#include <user_account.h>
 
 #include "socket.h"
 

@@ -62,6 +62,7 @@ unix_set_file(struct unix_sock *sock, struct file *file)
 {
 	SPIN_SCOPE(&flights.lock);
 	sock->file = file;
+	sock->ino = file != nullptr ? file->ino : sock->ino;
 	sock->listener = nullptr;
 }
 
@@ -87,17 +88,15 @@ sockets_among(struct socket_files *files)
 	return count;
 }
 
-/** Charges the running thread's user. => ETOOMANYREFS, ENOMEM */
+/** Charges the running thread's user. => ETOOMANYREFS */
 static err_t
 flight_charge(u32 count, struct user_account **scoped out)
 {
-	struct user_account *account = user_account_find(cred_current()->uid);
-	if (account == nullptr)
-		return ENOMEM;
-	u64 before = user_account_add(account, USER_UNIX_IN_FLIGHT, count) - count;
+	struct user_account *account = user_account_current_get();
+	u64 before = user_count_add(&account->files_in_flight, count) - count;
 	if (before > rlimit_current(RLIMIT_NOFILE) && !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN)) {
-		(void)user_account_add(account, USER_UNIX_IN_FLIGHT, ~(u64)count + 1);
-		user_account_drop(account);
+		(void)user_count_add(&account->files_in_flight, ~(u64)count + 1);
+		user_account_put(account);
 		return ETOOMANYREFS;
 	}
 	*out = account;
@@ -133,8 +132,8 @@ flight_end(struct unix_flight *flight)
 {
 	struct socket_files *files = flight->files;
 	(void)atomic32_sub(&sockets_in_flight, sockets_among(files));
-	(void)user_account_add(flight->account, USER_UNIX_IN_FLIGHT, ~(u64)files->count + 1);
-	user_account_drop(flight->account);
+	(void)user_count_add(&flight->account->files_in_flight, ~(u64)files->count + 1);
+	user_account_put(flight->account);
 	unix_flight_put(flight);
 	return files;
 }

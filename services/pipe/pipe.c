@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <thread.h>
 
-enum : u32 { FIONREAD = 0x541B, F_SETPIPE_SZ = 1031, F_GETPIPE_SZ = 1032 };
+enum : u32 { F_SETPIPE_SZ = 1031, F_GETPIPE_SZ = 1032 };
 
 ARRAY_DEFINE(pipe_buffers, struct pipe_buffer);
 static struct atomic64 pipe_ids;
@@ -32,7 +32,7 @@ pipe_release(struct pipe *pipe) NO_THREAD_SAFETY("the last reference")
 {
 	if (pipe->user != nullptr) {
 		(void)pipe_user_charge(pipe->user, pipe->charged, 0, true);
-		user_account_drop(pipe->user);
+		user_account_put(pipe->user);
 	}
 	if (pipe->buffers != nullptr)
 		buffers_free(pipe->buffers);
@@ -59,9 +59,7 @@ pipe_create(struct pipe **scoped out) NO_THREAD_SAFETY("nobody else has it yet")
 	pipe = pipe_alloc();
 	if (pipe == nullptr)
 		return ENOMEM;
-	pipe->user = user_account_find(cred_current()->uid);
-	if (pipe->user == nullptr)
-		return ENOMEM;
+	pipe->user = user_account_current_get();
 	pipe->charged = pipe_slots_charge(pipe->user);
 	if (pipe->charged == 0)
 		return ENFILE;
@@ -305,13 +303,10 @@ pipe_bytes(struct pipe *pipe)
 }
 
 static err_t
-pipe_ioctl(struct file *file, u32 command, u64 arg, u64 *scoped result)
+pipe_file_readable(struct file *file, u64 *scoped bytes)
 {
-	(void)result;
-	if (command != FIONREAD)
-		return ENOTTY;
-	u32 bytes = pipe_bytes(pipe_from(file->private));
-	return copy_out_value(UADDR(arg), bytes);
+	*bytes = pipe_bytes(pipe_from(file->private));
+	return OK;
 }
 
 static u32
@@ -431,7 +426,8 @@ const struct file_ops pipe_ops = {
 	.read = pipe_read,
 	.write = pipe_write,
 	.poll = pipe_poll,
-	.ioctl = pipe_ioctl,
 	.control = pipe_control,
 	.release = pipe_file_release,
+	.readable = pipe_file_readable,
+	.stream = true,
 };

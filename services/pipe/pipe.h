@@ -22,7 +22,6 @@
 #include <inode.h>
 #include <poll.h>
 #include <uio.h>
-#include <user_account.h>
 
 enum : u32 { PIPE_SLOTS_DEFAULT = 16, PIPE_SLOTS_MIN_DEFAULT = 2, PIPE_BUF = PAGE_SIZE };
 

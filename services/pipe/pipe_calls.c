@@ -35,6 +35,7 @@ sys_pipe2(uaddr_t fds, u32 flags)
 	TRY(pipe_create(&pipe));
 	TRY(pipe_end(pipe, FILE_READ, O_RDONLY | (keep & O_NONBLOCK), &reader));
 	TRY(pipe_end(pipe, FILE_WRITE, O_WRONLY | keep, &writer));
+	writer->ino = reader->ino;
 	i32 pair[2] = { -1, -1 };
 	TRY(fd_reserve(0, cloexec, ELEM(pair, 0)));
 	err_t err = fd_reserve(0, cloexec, ELEM(pair, 1));

@@ -46,10 +46,10 @@ user_privileged(void)
 bool
 pipe_user_charge(struct user_account *user, u32 old, u32 now, bool hard_only)
 {
-	u64 slots = user_account_add(user, USER_PIPE_SLOTS, (u64)now - old);
+	u64 slots = user_count_add(&user->pipe_slots, (u64)now - old);
 	u64 soft = hard_only ? 0 : pipe_limit(PIPE_LIMIT_USER_SOFT), hard = pipe_limit(PIPE_LIMIT_USER_HARD);
 	if (now <= old || ((soft == 0 || slots <= soft) && (hard == 0 || slots <= hard)) || user_privileged())
 		return true;
-	(void)user_account_add(user, USER_PIPE_SLOTS, (u64)old - now);
+	(void)user_count_add(&user->pipe_slots, (u64)old - now);
 	return false;
 }

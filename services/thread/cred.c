@@ -66,6 +66,14 @@ user_account_find(u32 uid)
 	}
 }
 
+struct user_account *
+user_account_current_get(void)
+{
+	struct user_account *account = cred_current()->user;
+	user_account_get(account);
+	return account;
+}
+
 /* --- credentials --- */
 
 static void

@@ -28,10 +28,17 @@ struct user_account {
 	struct atomic64 signals;            /* RLIMIT_SIGPENDING: queued signals */
 	struct atomic64 message_bytes;      /* RLIMIT_MSGQUEUE */
 	struct atomic64 locked_bytes;       /* RLIMIT_MEMLOCK of shared memory segments */
+	struct atomic64 pipe_slots;         /* /proc/sys/fs/pipe-user-pages-soft, -hard */
+	struct atomic64 epoll_watches;      /* /proc/sys/fs/epoll/max_user_watches */
+	struct atomic64 files_in_flight;    /* RLIMIT_NOFILE of descriptors in messages */
 };
 OBJECT_DECLARE(user_account);
 /** With a reference. => null: ENOMEM */
 struct user_account *user_account_find(u32 uid);
+/** The running thread's, with a reference. */
+struct user_account *user_account_current_get(void);
+/** Adds `n`, which may be negative as two's complement, to one of the counts. => the sum */
+static inline u64 user_count_add(struct atomic64 *count, u64 n) { return atomic64_add(count, n) + n; }
 
 /** Never changed once published. */
 struct cred {
