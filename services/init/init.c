@@ -12,12 +12,11 @@
 #include <cadre/time.h>
 
 #include <clock.h>
+#include <epoll.h>
 #include <futex.h>
 #include <initramfs.h>
 #include <inode.h>
 #include <pid.h>
-#include <random.h>
-#include <epoll.h>
 #include <pipe.h>
 #include <sched.h>
 #include <mman.h>
