@@ -7,7 +7,7 @@
 #include <cadre/cpu.h>
 
 ARRAY_DEFINE(pollfd_array, struct pollfd);
-ARRAY_DEFINE(word_array, u64);
+ARRAY_DEFINE(select_words, u64);
 OBJECT_DEFINE(poll_block);
 OBJECT_DEFINE(poll_waiter);
 
@@ -59,7 +59,7 @@ poll_waiter_give(struct poll_waiter *waiter)
 	if (waiter->more_fds != nullptr)
 		pollfd_array_put(waiter->more_fds);
 	if (waiter->more_words != nullptr)
-		word_array_put(waiter->more_words);
+		select_words_put(waiter->more_words);
 	waiter->more_fds = nullptr;
 	waiter->more_words = nullptr;
 	waiter->used = 0;

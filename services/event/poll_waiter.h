@@ -14,7 +14,7 @@ enum : u32 { WAITER_SLOTS = 16, WAITER_FDS = 32, WAITER_WORDS = 6 * 16 };
 /** struct pollfd. Plain data. */
 struct pollfd { i32 fd; i16 events, revents; };
 ARRAY_DECLARE(pollfd_array, struct pollfd);
-ARRAY_DECLARE(word_array, u64);
+ARRAY_DECLARE(select_words, u64);
 
 struct poll_slot {
 	struct poll_watch watch;
@@ -38,7 +38,7 @@ struct poll_waiter {
 	struct pollfd fds[WAITER_FDS];      /* poll's argument, where it fits */
 	struct pollfd_array *more_fds;      /* counted, else */
 	u64 words[WAITER_WORDS];            /* select's sets: three given, three to give */
-	struct word_array *more_words;
+	struct select_words *more_words;
 };
 OBJECT_DECLARE(poll_waiter);
 

@@ -25,7 +25,7 @@ struct select_sets { uaddr_t at[SETS]; u32 nfds, nwords; };
 static u64 *
 word_at(struct poll_waiter *waiter, u32 i)
 {
-	return waiter->more_words != nullptr ? word_array_at(waiter->more_words, i) : ELEM(waiter->words, i);
+	return waiter->more_words != nullptr ? select_words_at(waiter->more_words, i) : ELEM(waiter->words, i);
 }
 
 static err_t
@@ -33,7 +33,7 @@ sets_read(struct poll_waiter *waiter, const struct select_sets *scoped sets)
 {
 	u32 words = 2 * SETS * sets->nwords;
 	if (words > WAITER_WORDS) {
-		waiter->more_words = word_array_alloc(words);
+		waiter->more_words = select_words_alloc(words);
 		if (waiter->more_words == nullptr)
 			return ENOMEM;
 	}
