@@ -7,10 +7,19 @@
 
 #include <sched_policy.h>
 
-/** What has none of its own is put by those who own it, in thread_watch.exit; this is what every thread has. */
+enum : u32 { WATCHES_MAX = 16 };
+static struct { const struct thread_watch *watch; } watches[WATCHES_MAX];   /* [const] after boot */
+static u32 watch_count;
+
+/** What other services own is put by them, in thread_watch.exit and .thread_free. */
 static void
 thread_release(struct thread *thread)
 {
+	for (u32 i = watch_count; i > 0; i--) {
+		const struct thread_watch *watch = ELEM(watches, i - 1)->watch;
+		if (watch->thread_free != nullptr)
+			watch->thread_free(thread);
+	}
 	if (thread->cred != nullptr)
 		cred_put(thread->cred);
 	if (thread->user != nullptr)
@@ -74,10 +83,6 @@ thread_kick(struct thread *thread, u32 work)
 }
 
 /* --- what services above do at turns of a thread's life --- */
-
-enum : u32 { WATCHES_MAX = 16 };
-static struct { const struct thread_watch *watch; } watches[WATCHES_MAX];   /* [const] after boot */
-static u32 watch_count;
 
 void
 thread_watch_register(const struct thread_watch *watch)

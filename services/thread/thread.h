@@ -74,6 +74,9 @@ struct thread {
 	uaddr_t robust_list;                /* [self] get_robust_list(2); others look without a lock */
 	u64 rseq, rseq_len; u32 rseq_signature; /* [self] rseq(2) */
 	u8 name[16];                        /* prctl(PR_SET_NAME), NUL-terminated; torn reads are harmless */
+	struct object *vfork;               /* [self] counted: who waits for its exec or end (services/process) */
+	uaddr_t set_child_tid;              /* [self] where its id is to be stored when it first runs; 0: nowhere */
+	u32 exit_code;                      /* [self] wait status of _exit(2) by this thread alone */
 	u32 parent_death_signal;            /* [self] prctl(PR_SET_PDEATHSIG) */
 	u64 timer_slack_ns, timer_slack_default_ns; /* [self] prctl(PR_SET_TIMERSLACK) */
 	u64 start_ns;                       /* [const] clock_now() at its making */
@@ -100,7 +103,8 @@ struct process {
 	struct thread_list threads GUARDED_BY(&lock);
 	u32 thread_count GUARDED_BY(&lock); /* of those that have not ended */
 	u32 pid;                            /* [const] */
-	struct thread *leader GUARDED_BY(&lock);
+	struct thread *leader GUARDED_BY(&lock);   /* null once it has been waited for */
+	struct thread *exec_thread GUARDED_BY(&lock); /* ends all others, to execute */
 	struct process *parent;             /* under pid_lock; RCU-readable; null for pid 1 */
 	LIST_LINK(struct process) sibling;  /* parent's children, under pid_lock */
 	struct process_children *children;  /* [const] counted; pid.h */
@@ -120,16 +124,13 @@ struct process {
 	struct atomic32 dumpable, no_new_privs, child_subreaper, oom_score_adj, personality;
 	struct atomic32 zombie;             /* 1: all its threads have ended; wait(2) may take it. Set under pid_lock */
 	struct atomic32 reaped;             /* 1: wait(2) has taken it, or nobody will. Set under pid_lock */
+	u32 parent_tid;                     /* under pid_lock: the thread that made it: __WNOTHREAD, PR_SET_PDEATHSIG */
 	u32 exit_signal;                    /* under pid_lock: what its parent is sent at its end; 0: nothing */
 	struct object *end_watch;           /* counted: services/process' pidfds are told of its end here. Under lock */
 	bool did_exec;                      /* under pid_lock: setpgid(2) refuses such children */
-	u32 stop_report;                    /* under pid_lock, for wait(2): enum process_report; with what signal in stop_signal */
-	u32 stop_signal;
+	struct atomic64 resident_peak, children_resident_peak; /* bytes: of an ended one; of children waited for */
 };
 OBJECT_DECLARE(process);
-
-/** What a parent can wait for, beside the end. */
-enum process_report : u32 { PROCESS_REPORT_NONE, PROCESS_REPORT_STOPPED, PROCESS_REPORT_CONTINUED };
 
 /** The running thread. => traps in a task that is no user thread. */
 struct thread *thread_current(void);
@@ -170,13 +171,18 @@ struct thread_watch {
 	void (*exec)(struct thread *thread);              /* past the point of no return, the only thread */
 	void (*exit)(struct thread *thread);              /* still has its map and files */
 	void (*process_exit)(struct process *process);    /* as the last thread, after its `exit` */
-	void (*process_free)(struct process *process);    /* the object goes; any context that can put */
+	void (*thread_free)(struct thread *thread);       /* the object goes; any context that can put */
+	void (*process_free)(struct process *process);    /* likewise */
 };
 void thread_watch_register(const struct thread_watch *watch);
 err_t thread_watch_fork(struct thread *thread, struct thread *parent, u64 clone_flags);
 void thread_watch_exec(struct thread *thread);
 void thread_watch_exit(struct thread *thread);
 void thread_watch_process_exit(struct process *process);
+
+/** What services/futex does for the running thread, which ends or executes: its robust list (get_robust_list(2)); a wake-up of one at a shared address. */
+void futex_exit_robust(struct thread *thread);
+void futex_wake_one(uaddr_t at);
 
 /** Turns EINTR of a wait into the wish to be restarted after SA_RESTART handlers; all else stays. */
 static inline err_t restartable(err_t err) { return err == EINTR ? ERESTARTSYS : err; }
