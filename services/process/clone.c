@@ -107,7 +107,7 @@ clone_files(struct thread *thread, struct thread *parent, u64 flags)
 	struct fd_table *files = thread_own_files(parent);
 	struct fs_context *fs = thread_own_fs(parent);
 	if ((flags & CLONE_FILES) != 0)
-		fd_table_get(files);
+		fd_table_join(files);
 	else
 		TRY(fd_table_copy(files, &files));
 	{

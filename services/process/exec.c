@@ -8,7 +8,7 @@
  */
 #include "exec.h"
 
-enum : u32 { AT_SYMLINK_NOFOLLOW = 0x100, AT_EMPTY_PATH = 0x1000, PATH_MAX = 4096 };
+enum : u32 { AT_SYMLINK_NOFOLLOW = 0x100, AT_EMPTY_PATH = 0x1000 };
 enum : u64 { ARG_LIMIT_MIN = 128 << 10, ARG_LIMIT_MAX = 6 << 20 };
 enum : u32 { PERSONALITY_ADDR_NO_RANDOMIZE = 0x0040000 };
 
@@ -243,7 +243,7 @@ exec_swap_files(struct thread *thread)
 		SPIN_SCOPE(&thread->lock);
 		thread->files = own;
 	}
-	fd_table_put(old);
+	fd_table_leave(old);
 	return OK;
 }
 

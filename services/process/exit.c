@@ -47,7 +47,7 @@ thread_drop_resources(struct thread *thread)
 		thread->fs = nullptr;
 	}
 	if (files != nullptr)
-		fd_table_put(files);
+		fd_table_leave(files);
 	if (fs != nullptr)
 		fs_context_put(fs);
 	if (map != nullptr) {

@@ -128,20 +128,6 @@ sys_pidfd_open(i32 pid, u32 flags, u64 *scoped result)
 	return OK;
 }
 
-/** Whether the running thread may look into the process as ptrace(2) may (PTRACE_MODE_ATTACH_REALCREDS). */
-static bool
-may_attach(struct process *process, struct thread *leader)
-{
-	const struct cred *self = cred_current();
-	REF_SCOPE(cred, other);
-	other = thread_cred_get(leader);
-	if (process == process_current() || capable(CAP_SYS_PTRACE))
-		return true;
-	bool same = self->uid == other->uid && self->uid == other->euid && self->uid == other->suid && self->gid == other->gid &&
-		self->gid == other->egid && self->gid == other->sgid;
-	return same && atomic32_load(&process->dumpable) == 1 && (other->cap_permitted & ~self->cap_permitted) == 0;
-}
-
 /** A thread of the process that still has its files, with a reference; null: all have ended. */
 static struct thread *
 living_thread(struct process *process)
@@ -161,7 +147,7 @@ thread_files_get(struct thread *thread)
 {
 	SPIN_SCOPE(&thread->lock);
 	if (thread->files != nullptr)
-		fd_table_get(thread->files);
+		fd_table_ref(thread->files);
 	return thread->files;
 }
 
@@ -178,13 +164,13 @@ sys_pidfd_getfd(i32 pidfd, i32 target, u32 flags, u64 *scoped result)
 	thread = living_thread(process);
 	if (thread == nullptr)
 		return ESRCH;
-	if (!may_attach(process, thread))
+	if (!process_may_look(thread))
 		return EPERM;
 	struct fd_table *files = thread_files_get(thread);
 	if (files == nullptr)
 		return ESRCH;
 	file = target >= 0 ? fd_table_file(files, (u32)target) : nullptr;
-	fd_table_put(files);
+	fd_table_unref(files);
 	if (file == nullptr)
 		return EBADF;
 	TRY(fd_install(file, 0, true, &fd));

@@ -75,6 +75,10 @@ void pidfd_process_free(struct process *process);
 /** Tells pidfds that the process has ended. */
 void pidfd_notify(struct process *process);
 
+/* --- access.c --- */
+/** Whether the running thread may look into another as ptrace(2) may (PTRACE_MODE_ATTACH_REALCREDS). */
+bool process_may_look(struct thread *thread);
+
 /* --- rusage.c --- */
 struct rusage {
 	struct timeval user, system;

@@ -160,7 +160,7 @@ sys_wait4(i32 pid, uaddr_t status, u32 options, uaddr_t usage, u64 *scoped resul
 
 /** Which children waitid means. */
 static err_t
-waitid_target(u32 which, i32 id, struct child_wait *scoped wait)
+waitid_target(i32 which, i32 id, struct child_wait *scoped wait)
 {
 	REF_SCOPE(process, process);
 	wait->kind = (enum wait_id)which;
@@ -200,7 +200,7 @@ waitid_info(uaddr_t at, const struct child_wait *scoped wait)
 }
 
 err_t
-sys_waitid(u32 which, i32 id, uaddr_t info, u32 options, uaddr_t usage)
+sys_waitid(i32 which, i32 id, uaddr_t info, u32 options, uaddr_t usage)
 {
 	struct child_wait wait = { .options = options };
 	if ((options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | WNOTHREAD | WCLONE | WALL)) != 0)
