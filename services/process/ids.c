@@ -182,30 +182,3 @@ sys_kcmp(i32 pid1, i32 pid2, i32 type, u64 idx1, u64 idx2, u64 *scoped result)
 	*result = (type == KCMP_FILE ? file1 == file2 : same_resource(a, b, type)) ? 0 : 3;
 	return OK;
 }
-
-/* --- futexes' robust lists --- */
-
-enum : u64 { ROBUST_HEAD = 24 };
-
-err_t
-sys_set_robust_list(uaddr_t head, u64 len)
-{
-	if (len != ROBUST_HEAD)
-		return EINVAL;
-	thread_current()->robust_list = head;
-	return OK;
-}
-
-err_t
-sys_get_robust_list(i32 pid, uaddr_t head, uaddr_t len)
-{
-	REF_SCOPE(thread, thread);
-	thread = pid > 0 ? thread_find((u32)pid) : pid == 0 ? thread_find(atomic32_load_relaxed(&thread_current()->tid)) : nullptr;
-	if (thread == nullptr)
-		return ESRCH;
-	if (!process_may_look(thread))
-		return EPERM;
-	u64 size = ROBUST_HEAD, list = thread->robust_list.raw;
-	TRY(copy_out_value(len, size));
-	return copy_out_value(head, list);
-}

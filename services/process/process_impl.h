@@ -11,6 +11,7 @@
 #include <cadre/user.h>
 
 #include <file.h>
+#include <futex.h>
 #include <inode.h>
 #include <pid.h>
 #include <signal.h>

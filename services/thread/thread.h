@@ -180,9 +180,5 @@ void thread_watch_exec(struct thread *thread);
 void thread_watch_exit(struct thread *thread);
 void thread_watch_process_exit(struct process *process);
 
-/** What services/futex does for the running thread, which ends or executes: its robust list (get_robust_list(2)); a wake-up of one at a shared address. */
-void futex_exit_robust(struct thread *thread);
-void futex_wake_one(uaddr_t at);
-
 /** Turns EINTR of a wait into the wish to be restarted after SA_RESTART handlers; all else stays. */
 static inline err_t restartable(err_t err) { return err == EINTR ? ERESTARTSYS : err; }
