@@ -7,6 +7,8 @@
  */
 #include "exec.h"
 
+#include <mman.h>
+
 enum : u32 { ET_EXEC = 2, ET_DYN = 3, EM_X86_64 = 62, PT_LOAD = 1, PT_INTERP = 3, PT_GNU_STACK = 0x6474e551, PF_X = 1, PF_W = 2, PF_R = 4 };
 enum : u64 {
 	ELF_SEGMENTS_MAX = 65536,       /* bytes of program headers */
@@ -199,6 +201,8 @@ segment_map_file(struct vm_map *map, struct file *file, const struct elf_segment
 	struct vm_request request = { .address = UADDR(segment->vaddr - head + bias), .len = align_up(segment->filesz + head, PAGE_SIZE),
 		.prot = segment_prot(segment), .place = VM_PLACE_FIXED, .flags = VM_MAY_WRITE | VM_MAY_EXEC, .offset = segment->offset - head };
 	uaddr_t at = {};
+	request.file = file_object(file);
+	request.file_ops = &vm_mapped_file_ops;
 	TRY(file_map(file, &request));
 	return vm_map_add(map, &request, &at);
 }

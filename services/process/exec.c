@@ -8,6 +8,8 @@
  */
 #include "exec.h"
 
+#include <vdso.h>
+
 enum : u32 { AT_SYMLINK_NOFOLLOW = 0x100, AT_EMPTY_PATH = 0x1000 };
 enum : u64 { ARG_LIMIT_MIN = 128 << 10, ARG_LIMIT_MAX = 6 << 20 };
 enum : u32 { PERSONALITY_ADDR_NO_RANDOMIZE = 0x0040000 };
@@ -323,22 +325,13 @@ exec_make_map(struct exec *scoped exec)
 	return OK;
 }
 
-static process_vdso_fn *vdso_map;       /* [const] after boot; null: there is none */
-
-void
-process_vdso_register(process_vdso_fn *map)
-{
-	vdso_map = map;
-}
-
 /** Everything that lies in the new address space. */
 static err_t
 exec_fill_map(struct exec *scoped exec)
 {
 	uaddr_t vdso = {};
 	TRY(elf_map(exec));
-	if (vdso_map != nullptr)
-		TRY(vdso_map(exec->map, &vdso));
+	TRY(vdso_map(exec->map, &vdso));
 	exec->layout.vdso = vdso.raw;
 	/* What vm decided before anything was mapped stays. */
 	exec->layout.mmap_base = vm_map_layout(exec->map).mmap_base;

@@ -6,6 +6,8 @@
  */
 #include "process_impl.h"
 
+#include <time_calls.h>
+
 struct rlimit_user { u64 soft, hard; };
 
 enum : u64 { NOFILE_MAX = 1 << 20 };
@@ -39,11 +41,15 @@ limit_write(struct process *process, u32 kind, const struct rlimit_user *scoped 
 		return EINVAL;
 	if (kind == RLIMIT_NOFILE && fresh->hard > NOFILE_MAX)
 		return EPERM;
-	SPIN_SCOPE(&process->lock);
-	if (fresh->hard > atomic64_load_relaxed(&limit->hard) && !capable(CAP_SYS_RESOURCE))
-		return EPERM;
-	atomic64_store_relaxed(&limit->soft, fresh->soft);
-	atomic64_store_relaxed(&limit->hard, fresh->hard);
+	{
+		SPIN_SCOPE(&process->lock);
+		if (fresh->hard > atomic64_load_relaxed(&limit->hard) && !capable(CAP_SYS_RESOURCE))
+			return EPERM;
+		atomic64_store_relaxed(&limit->soft, fresh->soft);
+		atomic64_store_relaxed(&limit->hard, fresh->hard);
+	}
+	if (kind == RLIMIT_CPU)
+		time_cpu_limit_changed(process);
 	return OK;
 }
 

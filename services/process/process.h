@@ -16,10 +16,6 @@ err_t process_start(void);
 /** Makes pid 1 and runs the first program that there is on it, as the kernel's command line says; returns when it is started. */
 void process_run_init(void);
 
-/** For `exec` by the loader and for AT_SYSINFO_EHDR: maps the vDSO into a new map. Set once at boot by who has one. => its address, 0: none */
-typedef err_t process_vdso_fn(struct vm_map *map, uaddr_t *scoped at);
-void process_vdso_register(process_vdso_fn *map);
-
 /** The machine's names (uname(2)), NUL-terminated; `domain` chooses the NIS domain's. Copies the name, returns its length. */
 size_t process_hostname(bool domain, struct bytes name);
 /** sethostname(2) from /proc/sys. => EINVAL: too long */
