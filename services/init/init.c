@@ -8,15 +8,21 @@
 #include <cadre/time.h>
 
 #include <clock.h>
+#include <devfs.h>
+#include <epoll.h>
 #include <futex.h>
 #include <initramfs.h>
 #include <inode.h>
 #include <mman.h>
 #include <pid.h>
+#include <pipe.h>
 #include <process.h>
+#include <random.h>
 #include <sched.h>
+#include <serial.h>
 #include <time_calls.h>
 #include <tmpfs.h>
+#include <tty.h>
 #include <vm_map.h>
 
 /** Goes on only if a service came up that those above cannot do without. */
@@ -41,6 +47,11 @@ kernel_main(void)
 	must(fs_init(), TEXT("fs"));
 	futex_init();
 	time_init();
+	event_init();
+	pipe_init();
+	random_start();
+	if (devfs_init() != OK || random_init() != OK || tty_init() != OK || serial_init() != OK)
+		log_error("not all devices are there");
 	must(process_start(), TEXT("process"));
 	err_t err = initramfs_unpack();
 	if (err != OK && err != ENOENT)

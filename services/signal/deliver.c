@@ -118,7 +118,7 @@ signal_calm(struct thread *thread)
 	task_clear_interrupt();
 }
 
-/** Takes the next signal. => false: none; the thread is calm then */
+/** Takes the next signal; number 0: there is a stop to be made first. => false: none; the thread is calm then */
 static bool
 delivery_take(struct signal_process *sp, struct signal_thread *st, struct signal_delivery *scoped out)
 {
@@ -157,12 +157,13 @@ delivery_next(struct thread *thread, struct signal_info *scoped info, struct sig
 	struct signal_process *sp = st->process;
 	struct signal_delivery next = {};
 	for (;;) {
-		signal_stop_here(sp, st);
 		if (is_exiting(thread) || !delivery_take(sp, st, &next))
 			return false;
 		u32 number = next.taken.number;
-		if (number == 0)
+		if (number == 0) {
+			signal_stop_here(sp, st);
 			continue;
+		}
 		signal_taken_info(&next.taken, info);
 		*action = next.action;
 		if (action->handler > SIG_IGN)

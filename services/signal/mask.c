@@ -164,16 +164,27 @@ signal_pending(void)
 	return (atomic32_load_relaxed(&thread_current()->work) & (THREAD_WORK_SIGNAL | THREAD_WORK_EXIT)) != 0;
 }
 
+/** Whether one of `set` kills by its default action. */
+static bool
+is_fatal(struct signal_process *sp, u64 set) MUST_HOLD(&sp->lock)
+{
+	for (u64 left = set & ~(SIGSET_DEFAULT_IGNORE | SIGSET_STOP); left != 0; left &= left - 1)
+		if (signal_action_of(sp, signal_first(left & -left)).handler == SIG_DFL)
+			return true;
+	return false;
+}
+
 bool
 signal_fatal_pending(void)
 {
 	struct thread *thread = thread_current();
+	struct signal_thread *st = thread->signal;
+	struct signal_process *sp = st->process;
 	u32 work = atomic32_load_relaxed(&thread->work);
-	if ((work & THREAD_WORK_EXIT) != 0)
-		return true;
-	if ((work & THREAD_WORK_SIGNAL) == 0)
-		return false;
-	return signal_pending_of(SIGBIT(SIGKILL));
+	if ((work & (THREAD_WORK_EXIT | THREAD_WORK_SIGNAL)) != THREAD_WORK_SIGNAL)
+		return (work & THREAD_WORK_EXIT) != 0;
+	IRQ_SPIN_SCOPE(&sp->lock);
+	return is_fatal(sp, (st->pending.set | sp->shared.set) & ~st->blocked);
 }
 
 bool

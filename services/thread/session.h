@@ -20,7 +20,8 @@ OBJECT_DECLARE(process_group);
 struct session {
 	u32 id;                             /* [const] */
 	struct spin_lock lock;
-	struct tty *tty GUARDED_BY(&lock);  /* controlling terminal, counted by `tty` itself; null: none */
+	struct tty *tty GUARDED_BY(&lock);  /* controlling terminal, counted by services/tty, which alone changes it; null: none */
+	struct process_group *hung_group GUARDED_BY(&lock); /* counted, likewise: was in its foreground when it hung up; for the leader's end */
 	struct atomic32 leader_alive;
 	u32 groups;                         /* under pid_lock */
 };

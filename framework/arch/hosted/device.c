@@ -40,6 +40,7 @@ arch_console_read(u8 *out)
 u32 arch_port_read(u16 port, u32 size) { (void)port, (void)size; return ~(u32)0; }
 void arch_port_write(u16 port, u32 size, u32 value) { (void)port, (void)size, (void)value; }
 bool arch_has_ports(void) { return false; }
+bool cpu_random(u64 *out) { *out = 0; return false; }
 bool arch_sensitive_ports(u32 index, u32 *start, u32 *end) { (void)index, (void)start, (void)end; return false; }
 
 /** The last page below the physical limit plays an interrupt controller. */

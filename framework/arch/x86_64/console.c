@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 /**
  * The console: the first serial port (16550), polled; and port access for io/.
+ *
+ * A service may acquire the port and drive it: then these lines, panics above all, come between its own. Whatever it sets there
+ * costs text at worst.
  */
 #include <cadre/boot.h>
 #include <x86.h>

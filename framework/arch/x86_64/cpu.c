@@ -205,6 +205,18 @@ arch_stop(void)
 		asm volatile("cli; hlt" : : : "memory");
 }
 
+bool
+cpu_random(u64 *out)
+{
+	u64 value = 0;
+	bool drawn = false;
+	/* SAFETY: an instruction that the processor has. */
+	if (bit(cpuid(1, 0).ecx, 30))
+		asm volatile("rdrand %0" : "=r"(value), "=@ccc"(drawn));
+	*out = value;
+	return drawn;
+}
+
 struct cpu_leaf
 cpu_leaf(u32 leaf, u32 subleaf)
 {

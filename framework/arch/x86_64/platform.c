@@ -169,7 +169,6 @@ arch_sensitive_ports(u32 index, u32 *start, u32 *end)
 		{ 0xb2, 0xb4 },      /* system management */
 		{ 0xc0, 0xe0 },      /* second DMA controller */
 		{ 0xe9, 0xea },      /* log */
-		{ X86_COM1, X86_COM1 + 8 },
 		{ 0x400, 0x410 }, { 0x480, 0x4a0 },  /* DMA, extended */
 		{ 0x4d0, 0x4d2 },    /* trigger of the PICs' inputs */
 		{ X86_DEBUG_EXIT, X86_DEBUG_EXIT + 4 },

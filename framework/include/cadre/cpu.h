@@ -26,6 +26,9 @@ cpu_set_with(struct cpu_set set, u32 cpu)
 	return (struct cpu_set){ set.bits | (cpu < CPU_MAX ? (u64)1 << cpu : 0) };
 }
 
+/** A word from the processor's random number generator. => false: it has none, or it is empty just now. Any context. */
+bool cpu_random(u64 *scoped out);
+
 /** Asks the CPU to run the scheduler soon. Any context. => out of range: ignored. */
 void cpu_reschedule(u32 cpu);
 
