@@ -283,6 +283,69 @@ TEST("an entry point outside of the program is a fault of the program")
 	CHECK(status == 128 + SIGSEGV || status == 200 + ENOEXEC || status == 200 + EINVAL);
 }
 
+/* A program of our own making: exits with 33. `interp` NULL: static. */
+static void
+tiny(const char *name, const char *interp, size_t interp_len, uint64_t filesz, uint64_t memsz, uint32_t flags, uint64_t vaddr)
+{
+	static const unsigned char code[] = { 0xb8, 60, 0, 0, 0, 0xbf, 33, 0, 0, 0, 0x0f, 0x05 };
+	struct { Elf64_Ehdr e; Elf64_Phdr p[2]; unsigned char code[16]; char interp[64]; } f = {
+		.e = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT }, .e_type = vaddr == 0 ? ET_DYN : ET_EXEC, .e_machine = EM_X86_64,
+		       .e_version = 1, .e_phoff = sizeof(Elf64_Ehdr), .e_ehsize = sizeof(Elf64_Ehdr), .e_phentsize = sizeof(Elf64_Phdr),
+		       .e_phnum = interp != NULL ? 2 : 1 },
+		.p = { { .p_type = PT_LOAD, .p_flags = flags, .p_vaddr = vaddr, .p_filesz = filesz, .p_memsz = memsz, .p_align = 4096 },
+		       { .p_type = PT_INTERP, .p_filesz = interp_len, .p_memsz = interp_len } } };
+	f.e.e_entry = vaddr + offsetof(__typeof__(f), code);
+	f.p[1].p_offset = offsetof(__typeof__(f), interp);
+	memcpy(f.code, code, sizeof(code));
+	if (interp != NULL)
+		memcpy(f.interp, interp, interp_len < 64 ? interp_len : 64);
+	int fd = (int)MUST(open(name, O_WRONLY | O_CREAT | O_TRUNC, 0755));
+	MUST(write(fd, &f, sizeof(f)));
+	close(fd);
+}
+
+TEST("tiny programs: static, position-independent, with holes, without rights")
+{
+	MUST(setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }));
+	tiny("t", NULL, 0, 300, 300, PF_R | PF_X, 0x400000);
+	CHECK_EQ(exec_error("./t"), 33);
+	tiny("t", NULL, 0, 300, 300, PF_R | PF_X, 0);
+	CHECK_EQ(exec_error("./t"), 33);
+	tiny("t", NULL, 0, 300, 100000, PF_R | PF_W | PF_X, 0x400000);
+	CHECK_EQ(exec_error("./t"), 33);
+	tiny("t", NULL, 0, 300, 300, PF_R, 0x400000);
+	CHECK_EQ(exec_error("./t"), 128 + SIGSEGV);
+	tiny("t", NULL, 0, 300, 100, PF_R | PF_X, 0x400000);
+	CHECK_EQ(exec_error("./t"), EINVAL);
+	tiny("t", NULL, 0, 300, 1ul << 47, PF_R | PF_X, 0x400000);
+	int status = exec_error("./t");
+	CHECK(status == EINVAL || status == ENOMEM || status == 128 + SIGKILL || status == 128 + SIGSEGV);
+	tiny("t", NULL, 0, 300, 300, PF_R | PF_X, 0x7ffffffff000);
+	status = exec_error("./t");
+	CHECK(status != 33 && status != 0);
+}
+
+TEST("interpreters of programs: found, missing, not programs")
+{
+	tiny("interp", NULL, 0, 300, 300, PF_R | PF_X, 0);
+	tiny("t", "./interp", 9, 300, 300, PF_R | PF_X, 0x400000);
+	CHECK_EQ(exec_error("./t"), 33);
+	tiny("t", "/none/such", 11, 300, 300, PF_R | PF_X, 0x400000);
+	CHECK_EQ(exec_error("./t"), ENOENT);
+	close(file_with("text", "this is no program, but it is long enough to be read as if it were one, at least for its header"));
+	MUST(chmod("text", 0755));
+	tiny("t", "./text", 7, 300, 300, PF_R | PF_X, 0x400000);
+	CHECK_EQ(exec_error("./t"), ELIBBAD);
+	MUST(chmod("text", 0644));
+	CHECK_EQ(exec_error("./t"), EACCES);
+	tiny("t", "./interp", 8, 300, 300, PF_R | PF_X, 0x400000);
+	CHECK_EQ(exec_error("./t"), ENOEXEC);
+	tiny("t", "./interp", 1, 300, 300, PF_R | PF_X, 0x400000);
+	CHECK_EQ(exec_error("./t"), ENOEXEC);
+	tiny("t", "./interp", 5000, 300, 300, PF_R | PF_X, 0x400000);
+	CHECK_EQ(exec_error("./t"), ENOEXEC);
+}
+
 TEST("any wild program header ends in an error or a signal, and the machine goes on")
 {
 	unsigned seed = 12345;
