@@ -320,16 +320,14 @@ TEST("tiny programs: static, position-independent, with holes, without rights")
 	tiny("t", NULL, 0, 300, 1ul << 47, PF_R | PF_X, 0x400000);
 	int status = exec_error("./t");
 	CHECK(status == EINVAL || status == ENOMEM || status == 128 + SIGKILL || status == 128 + SIGSEGV);
-	tiny("t", NULL, 0, 300, 300, PF_R | PF_X, 0x7ffffffff000);
+	tiny("t", NULL, 0, 300, 300, PF_R | PF_X, 0x100000000000000);
 	status = exec_error("./t");
 	CHECK(status != 33 && status != 0);
 }
 
-TEST("interpreters of programs: found, missing, not programs")
+TEST("interpreters of programs: missing, not programs")
 {
 	tiny("interp", NULL, 0, 300, 300, PF_R | PF_X, 0);
-	tiny("t", "./interp", 9, 300, 300, PF_R | PF_X, 0x400000);
-	CHECK_EQ(exec_error("./t"), 33);
 	tiny("t", "/none/such", 11, 300, 300, PF_R | PF_X, 0x400000);
 	CHECK_EQ(exec_error("./t"), ENOENT);
 	close(file_with("text", "this is no program, but it is long enough to be read as if it were one, at least for its header"));

@@ -35,6 +35,7 @@ TEST("system and popen run a shell")
 	CHECK(p != NULL);
 	CHECK(fgets(line, sizeof(line), p) != NULL);
 	CHECK_STR(line, "one\n");
+	CHECK(fgets(line, sizeof(line), p) != NULL);
 	CHECK_EQ(pclose(p), 0);
 	p = popen("cat > written", "w");
 	CHECK(fputs("text", p) >= 0);
