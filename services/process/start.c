@@ -276,6 +276,7 @@ init_make(void)
 	TRY(init_thread_fill(thread));
 	TRY(task_create(init_body, thread_object(thread), TEXT("init"), &thread->task));
 	TRY(task_set_owner(thread->task, thread_object(thread)));
+	TRY(thread_watch_fork(thread, nullptr, 0));
 	TRY(init_enter(thread));
 	return task_start(thread->task);
 }

@@ -167,7 +167,7 @@ void thread_kick(struct thread *thread, u32 work);
  * (exit: the reverse). All but `fork` run as the thread itself, without locks.
  */
 struct thread_watch {
-	err_t (*fork)(struct thread *thread, struct thread *parent, u64 clone_flags);  /* => an error fails the clone; `exit` is not called then */
+	err_t (*fork)(struct thread *thread, struct thread *parent, u64 clone_flags);  /* parent null: the first thread. => an error fails the clone; `exit` is not called then */
 	void (*exec)(struct thread *thread);              /* past the point of no return, the only thread */
 	void (*exit)(struct thread *thread);              /* still has its map and files */
 	void (*process_exit)(struct process *process);    /* as the last thread, after its `exit` */

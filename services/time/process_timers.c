@@ -180,7 +180,8 @@ process_timers_of(struct process *process, bool make)
 static err_t
 timers_fork(struct thread *thread, struct thread *parent, u64 clone_flags)
 {
-	(void)parent;
+	if (parent == nullptr)
+		return OK;
 	(void)clone_flags;
 	if (thread->process != process_current())
 		time_cpu_limit_changed(thread->process);
