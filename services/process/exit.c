@@ -12,6 +12,8 @@
 
 #include <cadre/boot.h>
 
+#include <tty.h>
+
 enum : u32 { STATUS_CORE = 0x80, CLOCK_TICK_NS = 10 * NS_PER_MS };
 
 /* --- what a thread holds --- */
@@ -276,6 +278,7 @@ init_ended(struct process *process)
 		log_error("init was killed by signal {}: the machine is switched off", status & 0x7f);
 	else
 		log_error("init exited with status {}: the machine is switched off", status >> 8 & 0xff);
+	tty_drain_all();
 	power_off(1);
 }
 

@@ -10,6 +10,8 @@
 #include <cadre/cpu.h>
 #include <cadre/time.h>
 
+#include <tty.h>
+
 /* --- names --- */
 
 enum : u32 { NAME_FIELD = 65, HOSTNAME_MAX = 64 };
@@ -236,9 +238,9 @@ sys_reboot(u32 magic1, u32 magic2, u32 command, uaddr_t arg)
 		return EINVAL;
 	switch (command) {
 	case REBOOT_RESTART2: TRY(copy_in_string(BYTES_OF(text), arg, &len)); [[fallthrough]];
-	case REBOOT_RESTART: log_info("reboot: restarting"); power_restart();
+	case REBOOT_RESTART: log_info("reboot: restarting"); tty_drain_all(); power_restart();
 	case REBOOT_HALT:
-	case REBOOT_POWER_OFF: log_info("reboot: power off"); power_off(0);
+	case REBOOT_POWER_OFF: log_info("reboot: power off"); tty_drain_all(); power_off(0);
 	/* There is no keyboard whose Ctrl-Alt-Del could be meant. */
 	case REBOOT_CAD_ON:
 	case REBOOT_CAD_OFF: return OK;

@@ -283,8 +283,8 @@ tty_hangup(struct tty *tty)
 	hang_up(tty, false);
 }
 
-void
-tty_session_end(struct session *session)
+static void
+session_end(struct session *session)
 {
 	REF_SCOPE(tty, tty);
 	tty = session_tty(session);
@@ -300,6 +300,23 @@ tty_session_end(struct session *session)
 		return;
 	signal_send_group(hung, SIGHUP);
 	signal_send_group(hung, SIGCONT);
+}
+
+/** For thread_watch: a session whose leader has ended gives its terminal back. */
+static void
+process_exited(struct process *process)
+{
+	REF_SCOPE(session, session);
+	session = session_of(process);
+	if (session != nullptr && session->id == process->pid)
+		session_end(session);
+}
+
+void
+job_init(void)
+{
+	static const struct thread_watch watch = { .process_exit = process_exited };
+	thread_watch_register(&watch);
 }
 
 void

@@ -325,6 +325,7 @@ tty_drain_all(void)
 err_t
 tty_init(void)
 {
+	job_init();
 	TRY(console_init());
 	return devpts_init();
 }

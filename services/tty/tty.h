@@ -59,7 +59,7 @@ struct tty_ops {
 	void (*hangup)(struct tty *tty);
 	err_t (*ioctl)(struct tty *tty, u32 command, u64 arg, u64 *scoped result); /**< => ENOTTY: not one of its own */
 	void (*release)(struct tty *tty);                      /**< the tty goes: put `driver` */
-	bool pty;                                              /**< hangs up with its session, not before (tty_session_end) */
+	bool pty;                                              /**< its session's end does not hang it up */
 };
 
 /** Received bytes with their errors, until the line discipline takes them: TTY_FLIP entries of byte | enum tty_flag. */
@@ -129,8 +129,6 @@ u32 tty_receive(struct tty *tty, struct cbytes text);
 
 /** The line is lost: SIGHUP for the session, end of file and EIO for all who have it open. Sleeps. */
 void tty_hangup(struct tty *tty);
-/** The running session leader ends: its terminal is free again (exit, see job.c). Nothing for others. */
-void tty_session_end(struct session *session);
 /** The running process' controlling terminal with a reference. => null: none */
 struct tty *tty_current(void);
 /** For /proc/PID/stat: device numbers and foreground group (-1: none). => false: no terminal */

@@ -60,6 +60,7 @@ err_t job_leave(struct tty *tty);
 err_t job_group_get(struct tty *tty, bool master, i32 *scoped id);
 err_t job_group_set(struct tty *tty, i32 id);
 err_t job_session_get(struct tty *tty, bool master, i32 *scoped id);
+void job_init(void);
 void job_last_close(struct tty *tty);                   /**< nobody has it open: no session keeps it */
 void job_winsize_changed(struct tty *tty);
 
