@@ -80,14 +80,15 @@ static void
 victim_kill(struct process *process, u64 badness)
 {
 	u8 name[16] = {};
+	size_t len = 0;
 	{
 		SPIN_SCOPE(&process->lock);
-		for (u32 i = 0; process->leader != nullptr && i < sizeof(name); i++)
-			name[i] = process->leader->name[i];
+		for (; process->leader != nullptr && len < sizeof(name) && process->leader->name[len] != 0; len++)
+			name[len] = process->leader->name[len];
 	}
 	struct memory_stat stat = memory_stat();
 	log_error("Out of memory: killed process {} ({}) badness {} pages, oom_score_adj {}; of {} pages {} are free, {} heap, {} tables",
-		process->pid, BYTES_OF(name), badness, (i32)atomic32_load(&process->oom_score_adj), stat.total, stat.free, stat.heap, stat.page_tables);
+		process->pid, bytes_sub(BYTES_OF(name), 0, len), badness, (i32)atomic32_load(&process->oom_score_adj), stat.total, stat.free, stat.heap, stat.page_tables);
 	(void)atomic64_add_relaxed(&oom_kills, 1);
 	oom_kill(process);
 }
