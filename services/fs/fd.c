@@ -319,9 +319,9 @@ fd_take(struct fd_table *table, u32 fd)
 }
 
 void
-fd_finish(struct file *file)
+fd_finish(struct fd_table *table, struct file *file)
 {
-	file_locks_flush(file);
+	file_locks_flush(file, table);
 	if (file->ops->flush != nullptr)
 		file->ops->flush(file);
 	file_put(file);
@@ -338,7 +338,7 @@ fd_close(i32 fd)
 	}
 	if (file == nullptr)
 		return EBADF;
-	fd_finish(file);
+	fd_finish(table, file);
 	return OK;
 }
 
@@ -371,7 +371,7 @@ fd_replace(u32 fd, struct file *file, bool cloexec)
 		file_put(file);
 		return EBUSY;
 	}
-	fd_finish(old);
+	fd_finish(table, old);
 	return OK;
 }
 
@@ -398,7 +398,7 @@ table_close(struct fd_table *table, bool all, u32 first, u32 last)
 			file = fd_take(table, fd);
 		}
 		if (file != nullptr)
-			fd_finish(file);
+			fd_finish(table, file);
 	}
 }
 
@@ -514,6 +514,14 @@ fd_table_next(struct fd_table *table, u32 *scoped fd)
 		++*fd;
 	}
 	return false;
+}
+
+void
+fd_table_set_cloexec(struct fd_table *table, u32 fd, bool on)
+{
+	SPIN_SCOPE(&table->lock);
+	if (fd < fd_files_len(table->files) && bit_get(table->open, fd))
+		bit_set(table->cloexec, fd, on);
 }
 
 bool

@@ -21,8 +21,10 @@ file_gone_register(file_gone_fn *gone)
 static void
 file_let_go(struct file *file)
 {
-	if ((file->mode & FILE_WRITER) != 0)
+	if ((file->mode & FILE_WRITER) != 0) {
 		(void)atomic32_sub(&file->inode->writers, 1);
+		(void)atomic32_sub(&file->inode->sb->writers, 1);
+	}
 	if (file->own_inode != nullptr)
 		inode_put(file->own_inode);
 	if (file->cred != nullptr)

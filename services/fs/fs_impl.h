@@ -46,6 +46,7 @@ struct mount {
 	struct atomic32 flags;              /* MS_MOUNT_FLAGS */
 	u32 id;                             /* [const] */
 	LIST_LINK(struct mount) link;       /* all mounts, in order of mounting; under mount_mutex */
+	struct mount *clone;                /* while a tree is copied: the copy of this one; under mount_mutex */
 	bool expiring;                      /* MNT_EXPIRE was asked once; under mount_mutex */
 };
 OBJECT_DECLARE(mount);
@@ -65,6 +66,7 @@ bool dentry_is_busy_mountpoint(struct dentry *dentry);
 err_t mount_create(struct superblock *sb, struct dentry *root, u32 flags, struct mount **scoped out) MUST_HOLD(&mount_mutex);
 void mount_attach(struct mount *mount, const struct path *scoped at) MUST_HOLD(&mount_mutex);
 void mount_detach(struct mount *mount) MUST_HOLD(&mount_mutex);
+void superblock_abandon(struct superblock *sb);     /* an instance that no mount ever showed; puts the reference */
 struct mount *mount_set_root(struct mount *mount) MUST_HOLD(&mount_mutex);
 extern struct mount_list mount_all;
 err_t mount_init(void);
@@ -136,7 +138,6 @@ struct fs_place { struct path path; };              /* immutable, RCU */
 OBJECT_DECLARE(fs_place);
 struct fs_context *fs_context_current(void);        /* the first context in kernel tasks */
 err_t fs_context_set(struct fs_context *fs, const struct path *scoped path, bool root);
-void fs_context_replace_all(const struct path *scoped from, const struct path *scoped to); /* pivot_root */
 err_t context_init(void);
 
 /* --- file.c, open.c --- */
@@ -145,6 +146,7 @@ void file_attr(struct file *file, struct inode_attr *scoped attr);
 void fd_give(i32 fd, struct file *file);            /* fd_fill for a new file: takes over the caller's reference */
 err_t inode_readlink(struct inode *inode, struct bytes text, size_t *scoped len);
 err_t path_text_from_root(const struct path *scoped path, struct bytes text, size_t *scoped len, bool *scoped reachable);
+err_t dentry_path_text(struct dentry *dentry, struct dentry *root, struct bytes text, size_t *scoped len);
 bool path_is_removed(const struct path *scoped path);
 err_t file_prepare(const struct path *scoped path, u32 flags, struct file **scoped out);
 err_t file_read_locked(struct file *file, bool exclusive, struct uio *scoped uio, u64 *scoped moved);
@@ -166,7 +168,10 @@ size_t kind_text(const struct file *file, struct bytes text);
 void kind_attr(const struct file *file, struct inode_attr *scoped attr);
 /* --- file.c, open.c --- */
 void file_locks_release(struct file *file);         /* locks.c: flock and OFD locks, at the last reference */
-void file_locks_flush(struct file *file);           /* POSIX locks of this process, at each close */
+void file_locks_flush(struct file *file, struct fd_table *table);  /* POSIX locks of the table's users, at each close */
+err_t file_lock_control(struct file *file, u32 command, uaddr_t arg);   /* fcntl's F_SETLK and its kin */
+void inode_locks_end(struct inode *inode);
+err_t file_async_set(struct file *file, i32 fd, bool on);  /* async.c: O_ASYNC */
 err_t device_open(struct inode *inode, struct file *file);
 
 /* --- xattr.c --- */

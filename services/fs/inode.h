@@ -165,6 +165,7 @@ struct superblock {
 	u32 dev_major, dev_minor; u32 flags; u32 magic; struct atomic64 next_ino;
 	u32 name_max; u64 max_size;
 	struct atomic32 mounts;             /* how many mounts show it */
+	struct atomic32 writers;            /* regular files open for writing */
 	struct byte_array *source;          /* of the first mount, for /proc/mounts */
 };
 OBJECT_DECLARE(superblock);

@@ -55,16 +55,23 @@ mount_ref_live(struct mount *mount)
 	return false;
 }
 
+void
+superblock_abandon(struct superblock *sb)
+{
+	dcache_purge(sb);
+	if (sb->ops->shutdown != nullptr)
+		sb->ops->shutdown(sb);
+	dentry_unref(sb->root);
+	superblock_put(sb);
+}
+
 static void
 superblock_leave(struct superblock *sb)
 {
-	if (atomic32_sub(&sb->mounts, 1) == 1) {
-		dcache_purge(sb);
-		if (sb->ops->shutdown != nullptr)
-			sb->ops->shutdown(sb);
-		dentry_unref(sb->root);
-	}
-	superblock_put(sb);
+	if (atomic32_sub(&sb->mounts, 1) == 1)
+		superblock_abandon(sb);
+	else
+		superblock_put(sb);
 }
 
 /** Nobody uses it any more, and it is on no tree. */

@@ -50,6 +50,7 @@ writer_enter(struct file *file)
 			return ETXTBSY;
 	} while (!atomic32_cas(&inode->writers, &writers, writers + 1));
 	file->mode |= FILE_WRITER;
+	(void)atomic32_add_relaxed(&inode->sb->writers, 1);
 	return OK;
 }
 

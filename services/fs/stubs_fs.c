@@ -4,8 +4,5 @@
 
 struct atomic32 fs_watchers;
 void fs_notify_slow(struct dentry *dentry, u32 mask) { (void)dentry, (void)mask; }
-void file_locks_release(struct file *file) { (void)file; }
-void file_locks_flush(struct file *file) { (void)file; }
-void file_async_end(struct file *file) { (void)file; }
 void fs_notify_move(struct dentry *old, struct dentry *new, u32 flags) { (void)old, (void)new, (void)flags; }
 void fs_notify_moved(struct dentry *old, struct dentry *new, u32 flags) { (void)old, (void)new, (void)flags; }

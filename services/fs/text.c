@@ -74,6 +74,21 @@ path_text_from_root(const struct path *scoped path, struct bytes text, size_t *s
 	return OK;
 }
 
+err_t
+dentry_path_text(struct dentry *dentry, struct dentry *root, struct bytes text, size_t *scoped len)
+{
+	struct path_builder builder = { .at = bytes_len(text) };
+	struct path from = { nullptr, dentry }, to = { nullptr, root };
+	{
+		RCU_SCOPE();
+		(void)path_build(&from, &to, &builder, text);
+	}
+	if (builder.at == bytes_len(text) && !builder.full)
+		builder_put(&builder, text, TEXT(""));
+	*len = builder_finish(&builder, text, bytes_len(text));
+	return builder.full ? ENAMETOOLONG : OK;
+}
+
 bool
 path_is_removed(const struct path *scoped path)
 {

@@ -96,6 +96,8 @@ static err_t
 file_make(struct superblock *sb, struct inode *dir, u32 mode, struct inode **scoped out)
 {
 	TRY(inode_make(sb, dir, &file_ops, &page_file_ops, mode, out));
+	/* F_SEAL_SEAL: a file with a name cannot be sealed. */
+	atomic32_store(&(*out)->seals, 1);
 	(*out)->pages = vm_object_create(&page_ops, sb->private);
 	if ((*out)->pages != nullptr)
 		return OK;
