@@ -168,7 +168,7 @@ delivery_next(struct thread *thread, struct signal_info *scoped info, struct sig
 		*action = next.action;
 		if (action->handler > SIG_IGN)
 			return true;
-		bool forced = info->code > 0 && sigset_has(SIGSET_SYNCHRONOUS, number);
+		bool forced = info->code > 0 && (number == SIGKILL || sigset_has(SIGSET_SYNCHRONOUS, number));
 		if (action->handler == SIG_IGN || sigset_has(SIGSET_DEFAULT_IGNORE, number) || (next.immune && !forced))
 			continue;
 		if (sigset_has(SIGSET_STOP, number)) {
