@@ -68,10 +68,19 @@ exception_raise(struct thread *thread, const struct user_event *scoped event)
 	i32 code = what->fpu ? fpu_signal_code(thread->user, event->vector) : what->code;
 	if (what->fpu && code == 0)
 		return;
+	signal_fault_context(event->vector, event->error, 0);
 	if (what->signal != 0)
 		signal_force(what->signal, code, what->address ? thread->user->regs.rip : 0);
 	else
 		signal_force(SIGSEGV, SI_KERNEL, 0);
+}
+
+static void
+fault_tell(const struct user_event *scoped event, const struct vm_fault *scoped fault)
+{
+	enum : u32 { TRAP_PAGE_FAULT = 14 };
+	signal_fault_context(TRAP_PAGE_FAULT, event->error, event->address);
+	signal_force(fault->signal, fault->code, event->address);
 }
 
 static void
@@ -82,7 +91,7 @@ fault_serve(struct thread *thread, const struct user_event *scoped event)
 	if (err == OK)
 		atomic64_store_relaxed(&thread->faults_minor, atomic64_load_relaxed(&thread->faults_minor) + 1);
 	else if (fault.signal != 0)
-		signal_force(fault.signal, fault.code, event->address);
+		fault_tell(event, &fault);
 	else if (err == ENOMEM)
 		signal_force(SIGKILL, SI_KERNEL, 0);
 }

@@ -177,3 +177,13 @@ sys_pidfd_getfd(i32 pidfd, i32 target, u32 flags, u64 *scoped result)
 	*result = (u32)fd;
 	return OK;
 }
+
+err_t
+sys_pidfd_send_signal(i32 pidfd, i32 sig, uaddr_t info, u32 flags)
+{
+	REF_SCOPE(process, process);
+	if (flags != 0)
+		return EINVAL;
+	TRY(pidfd_process(pidfd, &process));
+	return atomic32_load(&process->reaped) != 0 ? ESRCH : signal_queue_user(process, (u32)sig, info);
+}
