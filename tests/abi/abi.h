@@ -391,6 +391,10 @@ abi_run(const struct abi_test *test, int index)
 	snprintf(directory, sizeof(directory), "/tmp/abi.%d.%d", (int)getpid(), index);
 	abi_sentence = test->sentence;
 	pid_t pid = fork();
+	if (pid < 0) {
+		abi_check(false, "the test starts", NULL, strerror(errno));
+		return;
+	}
 	if (pid == 0)
 		abi_child(test, directory);
 	int status = abi_await(pid);

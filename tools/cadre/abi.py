@@ -21,9 +21,10 @@ import root
 from main import OUT, ROOT, build
 
 SOURCES, WHERE = ROOT / "tests" / "abi", ROOT / "build" / "abi"
-FLAGS = ["-std=gnu17", "-static", "-O1", "-pthread", "-s", "-Wall", "-Werror=implicit-function-declaration", "-Wno-stringop-overflow",
+FLAGS = ["-std=gnu17", "-static", "-O1", "-pthread", "-s", "-fno-toplevel-reorder", "-Wall", "-Werror=implicit-function-declaration", "-Wno-stringop-overflow",
          "-Wno-stringop-overread", "-Wno-unused-result", "-Wno-array-bounds"]
 PROGRAM_SECONDS, MACHINE_SECONDS, BOOTS_MAX, SHOWN = 60, 240, 8, 60
+TRAP = re.compile(r"service trap|panic:")
 LINE = re.compile(r"^(ok|not ok|skip) (\w+): (.*)$")
 
 
@@ -69,7 +70,7 @@ class Results:
     """Lines of one kernel: how often each assertion was printed, by its program."""
 
     def __init__(self):
-        self.good, self.bad, self.ends, self.deaths = collections.Counter(), {}, {}, []
+        self.good, self.bad, self.ends, self.deaths, self.traps = collections.Counter(), {}, {}, [], []
 
     def take(self, line):
         match = LINE.match(line)
@@ -98,6 +99,8 @@ def boot(kernel, names, cpus, jobs, results, title):
         out.write("\n".join(lines) + "\n")
     for line in lines:
         results.take(line)
+    if log.exists() and kernel == "cadre":
+        results.traps += [line for line in log.read_text(errors="replace").splitlines() if TRAP.search(line)]
     if "over all" in lines:
         return []
     begun = [line.split()[1] for line in lines if line.startswith("begin ") and len(line.split()) == 2]
@@ -151,7 +154,7 @@ def compare(tally, theirs, ours, names, cpus):
         if got < count:
             why = "; ".join(dict.fromkeys(ours.bad.get(key, ["not printed"])))
             failures.setdefault(key.split(":")[0], []).append(f"{key.partition(': ')[2]}  # {why}")
-    report = [f"## {cpus} CPUs", *ours.deaths, *(f"{name} ended with {status}" for name, status in ours.ends.items() if status)]
+    report = [f"## {cpus} CPUs", *ours.deaths, *ours.traps, *(f"{name} ended with {status}" for name, status in ours.ends.items() if status)]
     for topic, lines in failures.items():
         report += [f"### {topic}: {len(lines)} of {sum(1 for k in theirs.good if k.startswith(topic + ':'))}", *lines]
     (WHERE / f"failures-{cpus}.md").write_text("\n".join(report) + "\n", encoding="utf-8")
@@ -181,6 +184,7 @@ def suite(tally):
         return
     for cpus in map(int, os.environ.get("ABI_CPUS", "1 2 4").split()):
         ours = collect("cadre", chosen, cpus, jobs_of(cpus), f"cadre-{cpus}")
+        tally.case(f"no_service_traps_on_{cpus}_cpus", not ours.traps, f"{len(ours.traps)} in build/abi/cadre-{cpus}.log")
         if not compare(tally, theirs, ours, set(chosen), cpus):
             print("  again: ABI='PROGRAM…' ABI_CPUS=" + f"{cpus} ./cadre test --filter abi; one by hand: ./cadre run --smp {cpus} "
                   "--initrd build/abi/base.cpio -- /abi/PROGRAM [SENTENCE]")
