@@ -13,7 +13,7 @@ enum : u32 {
 	OPEN_VALID = O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_ASYNC | O_DIRECT | O_LARGEFILE |
 		O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE,
 	OPEN_PATH_VALID = O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC,
-	OPEN_NOT_KEPT = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC,
+	OPEN_NOT_KEPT = O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC,
 };
 
 static fifo_open_fn *fifo_hook;                     /* [boot] */
@@ -94,6 +94,9 @@ file_prepare(const struct path *scoped path, u32 flags, struct file **scoped out
 	if ((file->mode & FILE_WRITE) != 0 && inode_is(file->inode, S_IFREG))
 		TRY(writer_enter(file));
 	TRY(file_open_inode(file));
+	/* The one flag that an opening terminal looks for, and that nobody sees afterwards. */
+	if ((flags & O_NOCTTY) != 0)
+		(void)atomic32_and(&file->flags, ~(u32)O_NOCTTY);
 	file->mode |= FILE_OPENED | FILE_NOTIFY;
 	if (!file->ops->stream)
 		file->mode |= FILE_SEEKABLE | FILE_POSITIONED;
