@@ -195,6 +195,7 @@ pty_create(u32 index, struct object *instance, struct tty **scoped slave)
 	size_t len = format_text(BYTES_OF(name), "pts/{}", index);
 	TRY(tty_create(&slave_ops, pty_object(pty), PTY_MAJOR + index / 256, index % 256, cbytes_sub(CBYTES_OF(name), 0, len), slave));
 	pty->slave = *slave;
+	(*slave)->termios.cflag &= ~(u32)HUPCL;
 	pty = nullptr;
 	return OK;
 }
