@@ -6,6 +6,8 @@
  */
 #include "exec.h"
 
+#include <random.h>
+
 enum : u64 {
 	AT_NULL = 0, AT_PHDR = 3, AT_PHENT = 4, AT_PHNUM = 5, AT_PAGESZ = 6, AT_BASE = 7, AT_FLAGS = 8, AT_ENTRY = 9, AT_UID = 11, AT_EUID = 12,
 	AT_GID = 13, AT_EGID = 14, AT_PLATFORM = 15, AT_HWCAP = 16, AT_CLKTCK = 17, AT_SECURE = 23, AT_RANDOM = 25, AT_HWCAP2 = 26,
@@ -172,12 +174,13 @@ exec_stack_build(struct exec *scoped exec)
 {
 	static const u8 platform[7] = "x86_64";
 	const struct exec_strings *strings = &exec->strings;
-	u64 random[2] = { vm_random(~(u64)0), vm_random(~(u64)0) };
+	u8 random[16] = {};
 	u64 top = vm_map_stack_top(exec->map), name = top - 8 - byte_array_len(exec->name);
 	u64 text = name - strings->len, platform_at = text - sizeof(platform), random_at = align_down(platform_at - 16, 16);
 	u32 words = 1 + strings->argc + 1 + strings->envc + 1, off = 0, auxv = auxv_fill(exec, random_at, platform_at, name);
 	struct stack_words stack = {};
 	REF_SCOPE(byte_array, buffer);
+	random_bytes(BYTES_OF(random));
 	buffer = byte_array_alloc((words + auxv) * 8);
 	if (buffer == nullptr)
 		return ENOMEM;
