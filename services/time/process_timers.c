@@ -183,7 +183,7 @@ timers_fork(struct thread *thread, struct thread *parent, u64 clone_flags)
 	if (parent == nullptr)
 		return OK;
 	(void)clone_flags;
-	if (thread->process != process_current())
+	if (parent == nullptr || thread->process != parent->process)
 		time_cpu_limit_changed(thread->process);
 	return OK;
 }
