@@ -306,7 +306,7 @@ static err_t
 epoll_file(struct epoll *epoll, u32 flags, u64 *scoped result)
 {
 	REF_SCOPE(file, file);
-	TRY(file_create(&epoll_ops, epoll_object(epoll), O_RDWR, 0, TEXT("anon_inode:[eventpoll]"), &file));
+	TRY(file_create(&epoll_ops, epoll_object(epoll), O_RDWR, FILE_READ | FILE_WRITE, TEXT("anon_inode:[eventpoll]"), &file));
 	epoll_get(epoll);   /* the file's own */
 	epoll->file = file;
 	i32 fd = 0;

@@ -160,6 +160,10 @@ bind_path(struct unix_sock *sock, struct unix_address *address) MUST_HOLD(&sock-
 	err_t err = path_mknod(name, S_IFSOCK | (0777 & ~fs_umask()), 0, 0);
 	if (err != OK)
 		return err == EEXIST ? EADDRINUSE : err;
+	if (sock->address != nullptr) {     /* Linux finds the name in use first, so it is made first */
+		err = path_remove(name, false);
+		return err == OK ? EINVAL : err;
+	}
 	TRY(path_lookup(name, 0, &sock->path));
 	struct inode *inode = sock->path.dentry->inode;
 	RW_WRITE_SCOPE(&inode->lock);
@@ -216,9 +220,9 @@ unix_bind(struct socket *socket, const struct socket_address *scoped given)
 	REF_SCOPE(unix_address, address);
 	TRY(address_make(given, &address));
 	MUTEX_SCOPE(&sock->bind_lock);
-	if (sock->address != nullptr)
-		return EINVAL;
-	return address_abstract(address) ? name_insert(sock, address) : bind_path(sock, address);
+	if (!address_abstract(address))
+		return bind_path(sock, address);
+	return sock->address != nullptr ? EINVAL : name_insert(sock, address);
 }
 
 /** Its file's inode forgets the socket; the file itself stays (unix(7)). */
