@@ -6,6 +6,7 @@ standard output, COM2 its standard error, COM3 takes its exit status, COM4 Linux
 """
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from main import OUT, ROOT, build
 
 MIB = 1 << 20
 ENVIRONMENT = {"HOME": "/root", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "USER": "root", "LOGNAME": "root"}
-TRACE_MARK = b"trace: "
+TRACE_LINE = re.compile(rb"^\[ *[\d.]+\] cpu\d+: (\[\d+\] \w+\(.*)")
 
 
 def base_of(args):
@@ -62,8 +63,8 @@ class Follower(threading.Thread):
                 last = self.over.wait(0.05)
                 *lines, rest = (rest + log.read()).split(b"\n")
                 for line in lines:
-                    if TRACE_MARK in line:
-                        sys.stderr.buffer.write(line.split(TRACE_MARK, 1)[1] + b"\n")
+                    if traced := TRACE_LINE.match(line):
+                        sys.stderr.buffer.write(traced[1] + b"\n")
                 sys.stderr.flush()
                 if last:
                     return
