@@ -231,6 +231,7 @@ frames_add(u64 pfn, u64 end, bool at_boot)
 		fw_assert(reserved);
 	}
 	__atomic_fetch_add(&frames_total, end - pfn, __ATOMIC_RELAXED);
+	frame_end = MAX(frame_end, end); /* an initrd may lie above all other RAM */
 	frames_count(FRAME_RESERVED, FRAME_FREE, end - pfn);
 	(void)FRAME_POLICY((at_boot ? policy->add : policy->free)(pfn, end - pfn));
 }

@@ -160,12 +160,17 @@ def suite_crash(tally):
 
 
 def suite_power(tally):
-    """Power-off by the firmware's tables, where there is no port to leave an exit status in."""
+    """Power-off by the firmware's tables, where there is no port to leave an exit status in; and the first program's line before it."""
+    import bench
     build()
+    bench.WHERE.mkdir(parents=True, exist_ok=True)
+    image = bench.boot_image()
     for kind in ("q35", "pc", "microvm"):
-        machine = qemu.Machine(kernel=str(OUT / "cadre.elf"), machine=kind, exit_port=False, log="/dev/null")
+        machine = qemu.Machine(kernel=str(OUT / "cadre.elf"), machine=kind, exit_port=False, log="/dev/null", initrd=str(image),
+                               append="rdinit=/.cadre/init")
         status, lines = qemu.capture(machine, 60)
-        tally.case(f"power_off_by_acpi_on_{kind}", status == 0, f"status {status}, {lines[-3:]}; {qemu.show(machine)}")
+        tally.case(f"power_off_by_acpi_on_{kind}", status == 0 and lines[:1] == [bench.FIRST_LINE],
+                   f"status {status}, {lines[-3:]}; {qemu.show(machine)}")
 
 
 # Name: (suite, whether it belongs to --quick, ring). Ring 0: the tree and its tools; 1: on this host, with sanitizers; 2: in the kernel, in
