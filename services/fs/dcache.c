@@ -194,9 +194,10 @@ dentry_claim(struct dentry *dentry, u32 from)
 static void
 inode_leave(struct inode *inode)
 {
-	bool last = atomic32_sub(&inode->aliases, 1) == 1;
-	if (last && atomic32_load(&inode->nlink) == 0 && inode->ops->evict != nullptr &&
-	    (atomic32_or(&inode->fs_flags, INODE_EVICTED) & INODE_EVICTED) == 0)
+	bool gone = atomic32_sub(&inode->aliases, 1) == 1 && atomic32_load(&inode->nlink) == 0;
+	if (gone && inode->watches != nullptr)
+		fs_notify_gone(inode);
+	if (gone && inode->ops->evict != nullptr && (atomic32_or(&inode->fs_flags, INODE_EVICTED) & INODE_EVICTED) == 0)
 		inode->ops->evict(inode);
 	inode_put_rcu(inode);
 }

@@ -17,6 +17,8 @@ inode_release(struct inode *inode)
 		vm_object_put(inode->pages);
 	if (inode->link != nullptr)
 		byte_array_put(inode->link);
+	if (inode->watches != nullptr)
+		inode_watches_end(inode);
 	if (inode->locks != nullptr)
 		inode_locks_end(inode);
 	if (inode->xattrs != nullptr)

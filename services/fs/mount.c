@@ -58,6 +58,7 @@ mount_ref_live(struct mount *mount)
 void
 superblock_abandon(struct superblock *sb)
 {
+	fs_notify_unmount(sb);
 	dcache_purge(sb);
 	if (sb->ops->shutdown != nullptr)
 		sb->ops->shutdown(sb);

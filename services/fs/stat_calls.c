@@ -244,3 +244,18 @@ sys_fstatfs(i32 fd, uaddr_t buf)
 	fd_return(&hold);
 	return err;
 }
+
+/* --- handles --- */
+
+/** No file system here can find an inode by a number that survives it. */
+err_t
+sys_name_to_handle_at(i32 dirfd, uaddr_t path, uaddr_t handle, uaddr_t mount_id, u32 flags)
+{
+	(void)handle, (void)mount_id;
+	if ((flags & ~(u32)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) != 0)
+		return EINVAL;
+	struct path place = {};
+	TRY(path_lookup_user(dirfd, path, ((flags & AT_SYMLINK_FOLLOW) != 0 ? WALK_FOLLOW : 0) | ((flags & AT_EMPTY_PATH) != 0 ? WALK_EMPTY : 0), &place));
+	path_put(&place);
+	return EOPNOTSUPP;
+}

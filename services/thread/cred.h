@@ -30,6 +30,7 @@ struct user_account {
 	struct atomic64 locked_bytes;       /* RLIMIT_MEMLOCK of shared memory segments */
 	struct atomic64 pipe_slots;         /* /proc/sys/fs/pipe-user-pages-soft, -hard */
 	struct atomic64 epoll_watches;      /* /proc/sys/fs/epoll/max_user_watches */
+	struct atomic64 inotify_instances, inotify_watches; /* /proc/sys/fs/inotify/ */
 	struct atomic64 files_in_flight;    /* RLIMIT_NOFILE of descriptors in messages */
 };
 OBJECT_DECLARE(user_account);
