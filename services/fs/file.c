@@ -329,3 +329,9 @@ file_accessed(struct file *file)
 	if (file->inode != nullptr && file->mount != nullptr && (atomic32_load_relaxed(&file->flags) & O_NOATIME) == 0)
 		inode_accessed(file->inode, mount_flags(file->mount));
 }
+
+u32
+file_mount_id(const struct file *file)
+{
+	return file->mount != nullptr ? file->mount->id : 0;
+}

@@ -305,3 +305,8 @@ static inline void fs_notify(struct dentry *dentry, u32 mask) { if (__builtin_ex
 
 /** Makes the root (an empty tmpfs) and the tables. The first call of kernel_main to fs, after fs types are registered. */
 err_t fs_init(void);
+
+/** The place an open file was opened at, with references; of an anonymous file: a place of its own. For /proc/PID/fd. */
+err_t file_path(struct file *file, struct path *scoped out);
+/** Number of the mount it was opened in, for fdinfo; 0: in none. */
+u32 file_mount_id(const struct file *file);

@@ -17,6 +17,7 @@
 #include <pid.h>
 #include <pipe.h>
 #include <process.h>
+#include <procfs.h>
 #include <random.h>
 #include <sched.h>
 #include <serial.h>
@@ -53,6 +54,7 @@ kernel_main(void)
 	if (devfs_init() != OK || random_init() != OK || tty_init() != OK || serial_init() != OK)
 		log_error("not all devices are there");
 	must(process_start(), TEXT("process"));
+	must(procfs_init(), TEXT("procfs"));
 	err_t err = initramfs_unpack();
 	if (err != OK && err != ENOENT)
 		log_error("initramfs: not all of it was unpacked: error {}", (u32)err);

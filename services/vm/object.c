@@ -23,6 +23,7 @@ frame_bundle_release(struct frame_bundle *bundle)
 OBJECT_DEFINE_RELEASE(frame_bundle);
 
 static struct atomic64 object_last_id;
+static struct atomic64 cached_pages;      /* of all objects */
 
 static void
 vm_object_release(struct vm_object *object)
@@ -34,6 +35,7 @@ vm_object_release(struct vm_object *object)
 		frame_put(frame);
 	frame_map_clear(&object->pages);
 	u64 count = atomic64_exchange(&object->count, 0);
+	(void)atomic64_sub(&cached_pages, count);
 	if (count != 0 && object->ops != nullptr && object->ops->uncharge != nullptr)
 		object->ops->uncharge(object, count);
 }
@@ -118,6 +120,7 @@ page_insert(struct vm_object *object, u64 index, struct frame *frame)
 	SPIN_SCOPE(&object->lock);
 	TRY(frame_map_insert(&object->pages, index, frame));
 	(void)atomic64_add_relaxed(&object->count, 1);
+	(void)atomic64_add_relaxed(&cached_pages, 1);
 	return OK;
 }
 
@@ -197,6 +200,7 @@ pages_drop(struct vm_object *object, u64 first, u64 end)
 		else if (bundle != nullptr)
 			frame_bundle_put(bundle);
 		(void)atomic64_sub(&object->count, taken);
+		(void)atomic64_sub(&cached_pages, taken);
 		if (taken != 0 && object->ops != nullptr && object->ops->uncharge != nullptr)
 			object->ops->uncharge(object, taken);
 	} while (taken != 0);
@@ -309,4 +313,10 @@ vm_object_write(struct vm_object *object, u64 off, struct uio *scoped uio)
 		off += len;
 	}
 	return OK;
+}
+
+u64
+vm_cached_pages(void)
+{
+	return atomic64_load_relaxed(&cached_pages);
 }

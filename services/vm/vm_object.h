@@ -53,3 +53,6 @@ err_t vm_object_read(struct vm_object *object, u64 off, struct uio *scoped uio);
 err_t vm_object_write(struct vm_object *object, u64 off, struct uio *scoped uio);
 /** Shared writable mappings and writable-sealing: counts mappings that may write. => false where sealed (memfd, exec'd). */
 u32 vm_object_writable_mappings(struct vm_object *object);
+
+/** Pages that all objects have: the page cache. */
+u64 vm_cached_pages(void);
