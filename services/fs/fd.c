@@ -444,7 +444,7 @@ fd_give(i32 fd, struct file *file)
 static u32
 table_copy_size(struct fd_table *from, u32 limit) MUST_HOLD(&from->lock)
 {
-	u32 w = MIN(fd_bits_len(from->open), (limit + 63) / 64);
+	u32 w = MIN(fd_bits_len(from->open), limit / 64 + (limit % 64 != 0));
 	while (w > 0 && *fd_bits_at(from->open, w - 1) == 0)
 		w--;
 	u32 size = FD_TABLE_MIN;
