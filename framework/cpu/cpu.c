@@ -73,15 +73,9 @@ cpu_online_set(void)
 u32
 cpu_current(void)
 {
-	bool masked = !arch_irq_enabled();
-	u64 flags = arch_irq_save();   /* the area read must be that of the CPU we are on */
-	const struct cpu *cpu = this_cpu();
-	bool pinned = masked || cpu->preempt_off != 0 || cpu->irq_depth != 0;
-	u32 id = cpu->id;
-	arch_irq_restore(flags);
-	if (!pinned)
+	if (arch_cpu_load(preempt_off) == 0 && arch_irq_enabled() && arch_cpu_load(irq_depth) == 0)
 		misuse("cpu_current: preemption is on, so the answer may be stale");
-	return id;
+	return arch_cpu_load(id);
 }
 
 void

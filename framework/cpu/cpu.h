@@ -10,6 +10,12 @@
 struct task;
 struct contain_frame;
 
+/** What interrupted code had: handlers may not touch it. They do not nest, so one a CPU is enough. */
+struct irq_floor {
+	u32 preempt_off, locks, rcu, preempt;    /* preempt: how often it had called preempt_disable */
+	bool quiet;                              /* it was idle or in user mode */
+};
+
 struct cpu {
 	struct cpu *self;            /* [const] the first word, so that one load finds it */
 	u32 id;                      /* [const] */
@@ -26,7 +32,7 @@ struct cpu {
 	struct vm_space *space;      /* [self] whose page table is loaded, with a framework reference (lazy: kernel tasks keep it) */
 	u64 stack_limit;             /* [self] service functions trap below: enum stack_reserve; 0: no limit */
 	struct arch_cpu arch;        /* [self] */
-	u64 reserved[16];
+	struct irq_floor floor;      /* [self] in a handler; else all zero, on each CPU that a task may look at */
 };
 
 extern struct cpu *cpu_table[CPU_MAX];   /* [const] after boot; null: no such CPU */

@@ -113,7 +113,7 @@ frames_claim(u64 pfn, u64 n, u64 align, u64 limit)
 bool
 shootdown_allowed(void)
 {
-	return arch_irq_enabled() && this_cpu()->raw_depth == 0 && this_cpu()->irq_depth == 0;
+	return arch_irq_enabled() && arch_cpu_load(raw_depth) == 0 && arch_cpu_load(irq_depth) == 0;
 }
 
 /** Gives the policy what the kernel holds unused. => true: there was something. */

@@ -41,11 +41,12 @@ heap_geometry(struct heap *heap, const struct heap_type *type, u32 class)
 		slots = fit;
 		break;
 	}
+	heap->slab_mask = ((u64)1 << heap->slab_shift) - 1;
 	heap->pages = (u32)(bytes >> PAGE_SHIFT);
 	heap->slots = (u32)slots;
 	heap->offset = (u32)align;
 	heap->stride = (u32)MIN(stride, (u64)1 << SLAB_SHIFT_MAX);   /* with one slot it only has to be no less than 2 */
-	heap->inverse = (u32)((((u64)1 << 32) + heap->stride - 1) / heap->stride);
+	heap->inverse = slots == 1 ? 0 : (u32)((((u64)1 << 32) + heap->stride - 1) / heap->stride);
 	heap->type = type;
 	heap->class = class;
 	heap->unused = heap->draining = heap->flushing = SLOT_NONE;

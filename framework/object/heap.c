@@ -203,23 +203,22 @@ slot_defer(const struct slot *slot)
 /* --- references --- */
 
 /**
- * The slot of an object that a service presents; traps where it is none of this type. The memory behind may be gone:
+ * The header of an object that a service presents; traps where it is none of this type. The memory behind may be gone:
  * then access faults.
  */
-static struct slot
-slot_check(const struct heap_type *type, const void *object)
+static struct slot_header *
+header_check(const struct heap_type *type, const void *object)
 {
-	struct slot slot;
-	if (!slot_find(type, object, &slot))
+	struct slot_header *header = slot_header_find(type, object);
+	if (__builtin_expect(header == nullptr, 0))
 		misuse("not an object of this type");
-	return slot;
+	return header;
 }
 
 bool
 heap_get_live(const struct heap_type *type, struct object *object)
 {
-	struct slot slot = slot_check(type, object);
-	return ref_get(&slot.header->word, SLOT_LIVE, REF_SERVICE);
+	return ref_get(&header_check(type, object)->word, SLOT_LIVE, REF_SERVICE);
 }
 
 void
@@ -234,44 +233,39 @@ heap_get(const struct heap_type *type, struct object *object)
  * false: there was none.
  */
 static bool
-slot_put(const struct slot *slot, enum ref_kind kind, bool later)
+slot_put(const struct heap_type *type, struct slot_header *header, enum ref_kind kind, bool later)
 {
-	later |= (slot->heap->type->flags & HEAP_RELEASE_IN_TASK) != 0 && !shootdown_allowed();
+	if (__builtin_expect((type->flags & HEAP_RELEASE_IN_TASK) != 0, 0))
+		later |= !shootdown_allowed();
 	u64 last = later ? ref_word(SLOT_DYING, 0, 1) : ref_word(SLOT_CLAIMED, 0, 0);
-	enum ref_put put = ref_put(&slot->header->word, SLOT_LIVE, kind, last);
-	if (put == REF_LAST)
-		(later ? slot_defer : slot_release)(slot);
+	enum ref_put put = ref_put(&header->word, SLOT_LIVE, kind, last);
+	if (put == REF_LAST) {
+		struct slot slot = slot_of(header);
+		(later ? slot_defer : slot_release)(&slot);
+	}
 	return put != REF_NONE;
 }
 
-void
-heap_put(const struct heap_type *type, struct object *object)
+static void
+service_put(const struct heap_type *type, struct object *object, bool later)
 {
-	struct slot slot = slot_check(type, object);
-	if (!slot_put(&slot, REF_SERVICE, false))
+	if (!slot_put(type, header_check(type, object), REF_SERVICE, later))
 		misuse("put of an object to which no service has a reference");
 }
 
-void
-heap_put_rcu(const struct heap_type *type, struct object *object)
-{
-	struct slot slot = slot_check(type, object);
-	if (!slot_put(&slot, REF_SERVICE, true))
-		misuse("put of an object to which no service has a reference");
-}
+void heap_put(const struct heap_type *type, struct object *object) { service_put(type, object, false); }
+void heap_put_rcu(const struct heap_type *type, struct object *object) { service_put(type, object, true); }
 
 u32
 heap_refs(const struct heap_type *type, struct object *object)
 {
-	struct slot slot = slot_check(type, object);
-	return ref_count(ref_load(&slot.header->word), REF_SERVICE);
+	return ref_count(ref_load(&header_check(type, object)->word), REF_SERVICE);
 }
 
 struct object *
 heap_downcast(const struct heap_type *type, struct object *object)
 {
-	struct slot slot = slot_check(type, object);
-	u32 state = ref_state(ref_load(&slot.header->word));
+	u32 state = ref_state(ref_load(&header_check(type, object)->word));
 	if (state != SLOT_LIVE && state != SLOT_DYING)
 		misuse("downcast of an object that is not live");
 	return object;
@@ -280,15 +274,15 @@ heap_downcast(const struct heap_type *type, struct object *object)
 bool
 heap_hold_live(const struct heap_type *type, void *object)
 {
-	struct slot slot;
-	return slot_find(type, object, &slot) && ref_get(&slot.header->word, SLOT_LIVE, REF_FRAMEWORK);
+	struct slot_header *header = slot_header_find(type, object);
+	return header != nullptr && ref_get(&header->word, SLOT_LIVE, REF_FRAMEWORK);
 }
 
 bool
 heap_is_orphan(const struct heap_type *type, void *object)
 {
-	struct slot slot;
-	return !slot_find(type, object, &slot) || ref_count(ref_load(&slot.header->word), REF_SERVICE) == 0;
+	struct slot_header *header = slot_header_find(type, object);
+	return header == nullptr || ref_count(ref_load(&header->word), REF_SERVICE) == 0;
 }
 
 void
@@ -298,36 +292,34 @@ heap_hold(const struct heap_type *type, void *object)
 	fw_assert(live);
 }
 
-/** The slot of an object that the framework itself holds. */
-static struct slot
-slot_known(const struct heap_type *type, void *object)
+/** The header of an object that the framework itself holds. */
+static struct slot_header *
+header_known(void *object)
 {
-	struct slot slot;
-	bool known = slot_find(type, object, &slot);
-	fw_assert(known);
-	return slot;
+	/* SAFETY: it is a slot's object (heap_alloc, or heap_hold_live), and its header lies right before it. */
+	return (struct slot_header *)object - 1;
 }
 
 void
 heap_drop(const struct heap_type *type, void *object)
 {
-	struct slot slot = slot_known(type, object);
-	bool held = slot_put(&slot, REF_FRAMEWORK, false);
+	bool held = slot_put(type, header_known(object), REF_FRAMEWORK, false);
 	fw_assert(held);
 }
 
 void
 heap_publish(const struct heap_type *type, void *object)
 {
-	struct slot slot = slot_known(type, object);
-	bool mine = ref_move(&slot.header->word, ref_word(SLOT_CLAIMED, 0, 0), ref_word(SLOT_LIVE, 1, 0));
+	(void)type;
+	bool mine = ref_move(&header_known(object)->word, ref_word(SLOT_CLAIMED, 0, 0), ref_word(SLOT_LIVE, 1, 0));
 	fw_assert(mine);
 }
 
 void
 heap_discard(const struct heap_type *type, void *object)
 {
-	struct slot slot = slot_known(type, object);
+	(void)type;
+	struct slot slot = slot_of(header_known(object));
 	fw_assert(ref_load(&slot.header->word) == ref_word(SLOT_CLAIMED, 0, 0));
 	slot_release(&slot);
 }

@@ -50,7 +50,7 @@ struct slab {
 static_assert(sizeof(struct slab) == 32 && PAGE_SIZE % sizeof(struct slab) == 0);
 
 struct heap_window {
-	u64 base;               /* [const] first slab */
+	u64 base, bytes;        /* [const] first slab; of all slabs */
 	u32 first, nslabs;      /* [const] slab numbers [first, first + nslabs) */
 	struct slab *slabs;     /* [const] notes; a page of them is mapped once the first of it is used, and for ever */
 };
@@ -59,7 +59,8 @@ struct heap {
 	const struct heap_type *type;   /* [const] */
 	u32 id, class;                  /* [const] */
 	u32 slab_shift, pages, slots;   /* [const] addresses, pages and slots of a slab */
-	u32 offset, stride, inverse;    /* [const] first object in a slab; from object to object; 2^32 / stride, rounded up */
+	u64 slab_mask;                  /* [const] addresses of a slab - 1 */
+	u32 offset, stride, inverse;    /* [const] first object in a slab; from object to object; 2^32 / stride, rounded up, or 0 with one slot */
 	struct raw_lock lock;
 	u32 nslabs;                     /* [lock; read atomically] numbers ever used: 0 … nslabs - 1 */
 	u32 unused, draining;           /* [lock] slabs without memory; unmapped */

@@ -19,9 +19,9 @@
 enum : u32 { SLAB_BATCH_PAGES = 64, HEAP_BASE_SLABS = 4, SLOTS_MAX = 1u << 31 };
 
 static struct raw_lock heap_lock;
-static struct heap heaps[HEAPS_MAX];                       /* [const] from 1 to heap_last, but for what struct heap says */
+struct heap heaps[HEAPS_MAX];                       /* [const] from 1 to heap_last, but for what struct heap says */
 static u32 heap_last;                                      /* [heap_lock; read atomically] highest id */
-static u32 heap_next_granule = HEAP_FIRST_GRANULE;         /* [heap_lock; read atomically] granules below are claimed */
+u32 heap_next_granule = HEAP_FIRST_GRANULE;         /* [heap_lock; read atomically] granules below are claimed */
 static u64 draining_pages;                                 /* [atomic] behind slabs that are draining */
 static u32 flush_running;                                  /* [atomic] */
 
@@ -79,16 +79,6 @@ window_bytes(const struct heap *heap, u32 k)
 	return MAX((u64)1 << HEAP_GRANULE_SHIFT, (u64)HEAP_BASE_SLABS << heap->slab_shift) << 5 * k;
 }
 
-static u16 *
-granule_entry(u64 granule)
-{
-	/*
-	 * SAFETY: callers have backed the entry's page (granules_back), or have seen that the granule is claimed, or
-	 * one of the table's own.
-	 */
-	return (u16 *)HEAP_BASE + granule;
-}
-
 /** Makes sure that the table has memory for granules [first, end). => false: no memory. */
 static bool
 granules_back(u32 first, u32 end)
@@ -119,7 +109,7 @@ window_claim(struct heap *heap, u32 k)
 			 * SAFETY: the notes lie behind the slabs in the window, which is the heap's for ever; see
 			 * heap_window_slabs.
 			 */
-			heap->windows[k] = (struct heap_window){ .base = base, .first = first, .nslabs = (u32)nslabs,
+			heap->windows[k] = (struct heap_window){ .base = base, .bytes = nslabs << heap->slab_shift, .first = first, .nslabs = (u32)nslabs,
 				.slabs = (struct slab *)(base + (nslabs << heap->slab_shift)) };
 			for (u32 g = start; g < start + n; g++)
 				__atomic_store_n(granule_entry(g), (u16)(heap->id * HEAP_WINDOWS_EACH + k), __ATOMIC_RELAXED);
@@ -170,13 +160,6 @@ slab_base(const struct heap *heap, u32 slab)
 
 /* --- slots --- */
 
-static struct slot_header *
-slot_header_at(u64 object)
-{
-	/* SAFETY: callers give the address of a slot's object in a window; a header lies right before each. */
-	return (struct slot_header *)(object - sizeof(struct slot_header));
-}
-
 struct slot
 slot_at(struct heap *heap, u32 number)
 {
@@ -185,34 +168,18 @@ slot_at(struct heap *heap, u32 number)
 	return (struct slot){ heap, slab_at(heap, slab), slot_header_at(object), number };
 }
 
-bool
-slot_find(const struct heap_type *type, const void *object, struct slot *out)
+struct slot
+slot_of(struct slot_header *header)
 {
-	u64 at = (u64)object, granule = (at - HEAP_BASE) >> HEAP_GRANULE_SHIFT;
-	if (at < HEAP_BASE || granule >= __atomic_load_n(&heap_next_granule, __ATOMIC_ACQUIRE))
-		return false;
-	u32 tag = __atomic_load_n(granule_entry(granule), __ATOMIC_RELAXED);
-	struct heap *heap = heap_at(tag / HEAP_WINDOWS_EACH);
-	if (heap == nullptr || heap->type != type)
-		return false;
+	u64 at = (u64)(header + 1);
+	/* SAFETY: slot_header_find has been here, and the slot was used: so the tag names the window, and the slab's note has memory. */
+	u32 tag = __atomic_load_n(granule_entry((at - HEAP_BASE) >> HEAP_GRANULE_SHIFT), __ATOMIC_RELAXED);
+	struct heap *heap = &heaps[tag / HEAP_WINDOWS_EACH];
 	const struct heap_window *window = &heap->windows[tag % HEAP_WINDOWS_EACH];
-	u64 slab = (at - window->base) >> heap->slab_shift, in = (at - window->base) & (((u64)1 << heap->slab_shift) - 1);
-	if (slab >= window->nslabs || window->first + slab >= __atomic_load_n(&heap->nslabs, __ATOMIC_ACQUIRE) || in < heap->offset)
-		return false;
-	in -= heap->offset;
-	/*
-	 * Exact: in < 2^16 wherever there is more than one slot, and the inverse is off by less than stride ≤ 2^16
-	 * parts in 2^32.
-	 */
-	u64 i = heap->slots == 1 ? 0 : in * heap->inverse >> 32;
-	if (i >= heap->slots || i * heap->stride != in)
-		return false;
-	/*
-	 * SAFETY: the tag names a window of the heap, slab < window->nslabs and the slab was used before (both
-	 * checked).
-	 */
-	*out = (struct slot){ heap, &window->slabs[slab], slot_header_at(at), (u32)(window->first + slab) * heap->slots + (u32)i };
-	return true;
+	u64 slab = (at - window->base) >> heap->slab_shift;
+	u64 in = ((at - window->base) & heap->slab_mask) - heap->offset;
+	u32 number = (u32)(window->first + slab) * heap->slots + (u32)((in * heap->inverse) >> 32);
+	return (struct slot){ heap, &window->slabs[slab], header, number };
 }
 
 /** One slot more that is not free. => false: the slab has no memory. */

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cadre/sync.h>
+#include <irq/interrupt.h>
 #include <task/task_impl.h>
 
 /** The step that all sleeping locks are made of. => false: *word is not *expected, and what it is is there now. */
@@ -20,20 +21,79 @@ word_cas(u32 *word, u32 *expected, u32 to)
 	return __atomic_compare_exchange_n(word, expected, to, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
-enum : u32 { LOCK_POISONED = 1u << 31 };   /* in an owner word, beside the id */
+enum : u32 { LOCK_POISONED = 1u << 31 };
 
 /** The task whose list counts here; the boot code's before there are tasks. Stable while preemption or interrupts are off, or it is the caller. */
 struct task *lock_holder(struct cpu *cpu);
+static inline struct task *
+lock_self(void)
+{
+	struct task *self = task_self();
+	return __builtin_expect(self != nullptr, 1) ? self : lock_holder(this_cpu());
+}
+
 /** => misuse: the list is full, or it has the lock already. */
-void lock_check(struct task *self, const void *lock);
-void lock_push(struct task *self, void *lock, enum lock_kind kind);
+static inline void
+lock_check(const struct task *self, const void *lock)
+{
+	/* The list keeps the lock's address until the release, which a stack frame may not live to see. */
+	if ((u64)lock - STACK_BASE < STACK_END - STACK_BASE)
+		misuse("a lock on a stack");
+	u32 n = self->nlocks;
+	if (n >= TASK_LOCKS_MAX && (n >= TASK_LOCKS_MAX + IRQ_LOCKS_MAX || !in_handler()))
+		misuse("too many locks held at once");
+	while (n > 0)
+		if (self->locks[--n].lock == lock)
+			misuse("lock taken that is held already");
+}
+
+/** An interrupt's handler goes on with the list above: so an entry is counted before it is written, and says null until then. */
+static inline void
+lock_push(struct task *self, void *lock, enum lock_kind kind)
+{
+	struct held_lock *held = &self->locks[self->nlocks];
+	self->nlocks++;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	held->kind = kind;
+	held->lock = lock;
+	self->nspin += kind <= LOCK_IRQ_SPIN;
+}
 /** => misuse: not in the list (above what an interrupt handler or a contained call found there). */
-void lock_pop(struct task *self, const void *lock, enum lock_kind kind);
+void lock_pop_any(struct task *self, const void *lock, enum lock_kind kind);
+static inline void
+lock_pop(struct task *self, const void *lock, enum lock_kind kind)
+{
+	u32 i = self->nlocks - 1;
+	const struct contain_frame *frame = self->contain;
+	if (in_handler() || i >= TASK_LOCKS_MAX || self->locks[i].lock != lock || self->locks[i].kind != kind ||
+	    frame == nullptr || i < frame->nlocks) {
+		lock_pop_any(self, lock, kind);
+		return;
+	}
+	self->nspin -= kind <= LOCK_IRQ_SPIN;
+	self->locks[i].lock = nullptr;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	self->nlocks = i;
+}
 /** Whether the running task, or handler, has taken it. */
 bool lock_held(const void *lock, enum lock_kind kind);
 
-/** Preemption off once less, and interrupts back to `flags`. */
-void preempt_restore(u64 flags);
+/** Preemption off once less; and interrupts back to `flags`. */
+static inline void
+preempt_leave(void)
+{
+	arch_cpu_add(preempt_off, -1);
+	if (__builtin_expect(arch_cpu_load(resched) != 0, 0))
+		preempt_check();
+}
+static inline void
+preempt_restore(u64 flags)
+{
+	arch_cpu_add(preempt_off, -1);
+	arch_irq_restore(flags);
+	if (__builtin_expect(arch_cpu_load(resched) != 0, 0))
+		preempt_check();
+}
 
 /** Releases and poisons the locks that the running code took beyond the first `depth`: for containment. Interrupts off. */
 void locks_release_to(u32 depth);

@@ -59,7 +59,7 @@ mutex_acquire(struct mutex *lock) NO_THREAD_SAFETY("implements the lock")
 bool
 mutex_try_acquire(struct mutex *lock) NO_THREAD_SAFETY("implements the lock")
 {
-	if (irq_context())
+	if (in_handler())
 		misuse("mutex in an interrupt handler");
 	struct task *self = task_self();
 	u32 word = 0;

@@ -21,21 +21,18 @@ static struct wait_queue rcu_wait;
 void
 rcu_read_begin(void)
 {
-	IRQ_OFF_SCOPE();
-	struct cpu *cpu = this_cpu();
-	cpu->preempt_off++;
-	lock_holder(cpu)->rcu_depth++;
+	arch_cpu_add(preempt_off, 1);
+	lock_self()->rcu_depth++;
 }
 
 void
 rcu_read_end(void)
 {
-	u64 flags = arch_irq_save();
-	struct task *self = lock_holder(this_cpu());
-	if (self->rcu_depth <= irq_floor_rcu())
+	struct task *self = lock_self();
+	if (self->rcu_depth <= arch_cpu_load(floor.rcu))
 		misuse("rcu_read_end without rcu_read_begin");
 	self->rcu_depth--;
-	preempt_restore(flags);
+	preempt_leave();
 }
 
 void

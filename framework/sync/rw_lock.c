@@ -51,7 +51,7 @@ rw_wake(struct rw_lock *lock, u32 bits)
 static struct task *
 rw_begin(const struct rw_lock *lock, bool sleeps)
 {
-	if (irq_context())
+	if (in_handler())
 		misuse("rw_lock in an interrupt handler");
 	if (sleeps)
 		task_check_may_sleep();

@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 /**
- * Spin locks: tickets, an owner, and an entry in the holder's list.
+ * Spin locks: tickets, a mark of poison, and an entry in the holder's list.
  *
  * What can fault (the lock lies in a service's memory) comes before the list and the interrupt state change, so a fault leaves nothing behind
  * that containment does not know of.
  */
 #include <irq/interrupt.h>
 #include <sync/lock.h>
-
-static u32
-owner_load(const struct spin_lock *lock)
-{
-	return __atomic_load_n(&lock->owner, __ATOMIC_RELAXED);
-}
 
 static void
 ticket_acquire(struct spin_lock *lock)
@@ -36,36 +30,17 @@ ticket_try_acquire(struct spin_lock *lock)
 	return __atomic_compare_exchange_n(&lock->next, &next, (u16)(serving + 1), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
-static void
-owner_set(struct task *self, struct spin_lock *lock, enum lock_kind kind)
-{
-	__atomic_store_n(&lock->owner, (owner_load(lock) & LOCK_POISONED) | self->id, __ATOMIC_RELAXED);
-	lock_push(self, lock, kind);
-}
-
 /** Preemption off, and the checks before a spin_lock is taken. */
-static struct task *
+static inline struct task *
 spin_begin(const struct spin_lock *lock)
 {
 	/* Its holder may wait for this CPU to answer a call (a TLB flush), which it cannot do while it waits with interrupts off. */
 	if (!arch_irq_enabled())
 		misuse("spin_lock taken with interrupts off: it must be an irq_spin_lock");
-	IRQ_OFF_SCOPE();
-	struct cpu *cpu = this_cpu();
-	struct task *self = lock_holder(cpu);
+	struct task *self = lock_self();
 	lock_check(self, lock);
-	cpu->preempt_off++;
+	arch_cpu_add(preempt_off, 1);
 	return self;
-}
-
-/** Gives the lock up; the caller has interrupts off. */
-static void
-spin_end(struct task *self, struct spin_lock *lock, u32 poison)
-{
-	u32 owner = owner_load(lock);
-	if ((owner & ~LOCK_POISONED) == self->id)
-		__atomic_store_n(&lock->owner, (owner & LOCK_POISONED) | poison, __ATOMIC_RELAXED);
-	ticket_release(lock);
 }
 
 void
@@ -73,7 +48,7 @@ spin_acquire(struct spin_lock *lock) NO_THREAD_SAFETY("implements the lock")
 {
 	struct task *self = spin_begin(lock);
 	ticket_acquire(lock);
-	owner_set(self, lock, LOCK_SPIN);
+	lock_push(self, lock, LOCK_SPIN);
 }
 
 bool
@@ -81,10 +56,10 @@ spin_try_acquire(struct spin_lock *lock) NO_THREAD_SAFETY("implements the lock")
 {
 	struct task *self = spin_begin(lock);
 	if (ticket_try_acquire(lock)) {
-		owner_set(self, lock, LOCK_SPIN);
+		lock_push(self, lock, LOCK_SPIN);
 		return true;
 	}
-	preempt_restore(arch_irq_save());
+	preempt_leave();
 	return false;
 }
 
@@ -92,38 +67,33 @@ void
 irq_spin_acquire(struct irq_spin_lock *lock) NO_THREAD_SAFETY("implements the lock")
 {
 	u64 flags = arch_irq_save();
-	struct cpu *cpu = this_cpu();
-	struct task *self = lock_holder(cpu);
+	struct task *self = lock_self();
 	lock_check(self, lock);
-	cpu->preempt_off++;
+	arch_cpu_add(preempt_off, 1);
 	ticket_acquire(&lock->lock);
-	owner_set(self, &lock->lock, LOCK_IRQ_SPIN);
+	lock_push(self, &lock->lock, LOCK_IRQ_SPIN);
 	if (self->nirq++ == 0)
 		self->irq_flags = flags;
-}
-
-static void
-release(struct spin_lock *lock, enum lock_kind kind)
-{
-	u64 flags = arch_irq_save();
-	struct task *self = lock_holder(this_cpu());
-	lock_pop(self, lock, kind);
-	if (kind == LOCK_IRQ_SPIN && --self->nirq == 0)
-		flags = self->irq_flags;
-	spin_end(self, lock, 0);
-	preempt_restore(flags);
 }
 
 void
 spin_release(struct spin_lock *lock) NO_THREAD_SAFETY("implements the lock")
 {
-	release(lock, LOCK_SPIN);
+	lock_pop(lock_self(), lock, LOCK_SPIN);
+	ticket_release(lock);
+	preempt_leave();
 }
 
 void
 irq_spin_release(struct irq_spin_lock *lock) NO_THREAD_SAFETY("implements the lock")
 {
-	release(&lock->lock, LOCK_IRQ_SPIN);
+	u64 flags = arch_irq_save();
+	struct task *self = lock_self();
+	lock_pop(self, &lock->lock, LOCK_IRQ_SPIN);
+	if (--self->nirq == 0)
+		flags = self->irq_flags;
+	ticket_release(&lock->lock);
+	preempt_restore(flags);
 }
 
 /** Interrupts stay off: containment goes back to the state at its frame. */
@@ -131,7 +101,8 @@ void
 spin_abandon(struct task *self, struct spin_lock *lock, enum lock_kind kind)
 {
 	self->nirq -= kind == LOCK_IRQ_SPIN;
-	spin_end(self, lock, LOCK_POISONED);
+	__atomic_store_n(&lock->owner, LOCK_POISONED, __ATOMIC_RELAXED);
+	ticket_release(lock);
 }
 
 bool
@@ -149,7 +120,7 @@ irq_spin_held(const struct irq_spin_lock *lock)
 bool
 spin_poisoned(const struct spin_lock *lock)
 {
-	return (owner_load(lock) & LOCK_POISONED) != 0;
+	return (__atomic_load_n(&lock->owner, __ATOMIC_RELAXED) & LOCK_POISONED) != 0;
 }
 
 void

@@ -205,21 +205,18 @@ task_run_idle(void)
 void
 task_check_may_sleep(void)
 {
-	bool irqs_off = !arch_irq_enabled();
-	IRQ_OFF_SCOPE();
-	const struct cpu *cpu = this_cpu();
-	if (cpu->irq_depth != 0)
+	if (in_handler())
 		misuse("sleeping in an interrupt handler");
-	if (cpu->current == nullptr || cpu->current == cpu->idle)
+	if (task_self() == nullptr || task_self() == arch_cpu_load(idle))
 		misuse("sleeping outside of a task");
-	if (cpu->preempt_off != 0 || irqs_off)
+	if (arch_cpu_load(preempt_off) != 0 || !arch_irq_enabled())
 		misuse("sleeping with preemption off: a spin lock, a read section, a cursor");
 }
 
 struct task *
 task_current(void)
 {
-	if (irq_context())
+	if (in_handler())
 		misuse("task_current in an interrupt handler");
 	return task_self();
 }
@@ -262,6 +259,8 @@ task_set_owner(struct task *task, struct object *owner)
 struct object *
 task_owner(struct task *task)
 {
+	if (task == task_self())
+		return __atomic_load_n(&task->owner, __ATOMIC_ACQUIRE);   /* the running task is live */
 	HANDLE_SCOPE(task, task);
 	return __atomic_load_n(&task->owner, __ATOMIC_ACQUIRE);
 }

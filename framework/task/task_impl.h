@@ -95,12 +95,7 @@ void task_system_start(void);
 [[noreturn]] void task_run_idle(void);
 
 /** The running task; the idle task in interrupts of an idle CPU. */
-static inline struct task *
-task_self(void)
-{
-	IRQ_OFF_SCOPE();
-	return this_cpu()->current;
-}
+static inline struct task *task_self(void) { return arch_cpu_load(current); }
 
 /** Traps where the running code must not sleep. */
 void task_check_may_sleep(void);

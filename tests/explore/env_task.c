@@ -28,9 +28,6 @@ u32 env_cpu_count;
 u32 cpu_count(void) { return env_cpu_count; }
 bool sched_runs(u32 id) { (void)id; return false; }
 bool irq_context(void) { return false; }
-u32 irq_floor_locks(void) { return 0; }
-u32 irq_floor_rcu(void) { return 0; }
-u32 irq_floor_preempt(void) { return 0; }
 void task_check_may_sleep(void) {}
 void sched_interrupt_exit(struct cpu *cpu, bool preemptible) { (void)cpu, (void)preemptible; }
 void spin_abandon(struct task *self, struct spin_lock *lock, enum lock_kind kind) __attribute__((weak));

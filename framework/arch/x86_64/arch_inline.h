@@ -50,6 +50,17 @@ this_cpu(void)
 	return cpu;
 }
 
+/* SAFETY: one instruction, on the area of the CPU that runs it: right with preemption on as well, where the answer is the same on each CPU that
+ * the code may run on. */
+#define arch_cpu_load(member)                                                                                          \
+	({                                                                                                             \
+		typeof(((struct cpu *)nullptr)->member) value_;                                                        \
+		asm volatile("mov %%gs:%c1, %0" : "=r"(value_) : "i"(__builtin_offsetof(struct cpu, member)));         \
+		value_;                                                                                                \
+	})
+#define arch_cpu_add(member, n)                                                                                        \
+	asm volatile("addl %0, %%gs:%c1" : : "i"(n), "i"(__builtin_offsetof(struct cpu, member)) : "memory", "cc")
+
 static inline u64
 arch_flags(void)
 {

@@ -138,8 +138,7 @@ TEST(type_aligned_to_more_than_a_page_traps)
 static void
 apple_recover(struct apple *apple)
 {
-	struct slot slot;
-	EXPECT(slot_find(&apple_heap_type, apple, &slot));
+	struct slot slot = slot_of(slot_header_find(&apple_heap_type, apple));
 	EXPECT_EQ(ref_load(&slot.header->word), ref_word(SLOT_CLAIMED, 0, 0));
 	apple->weight = 0;
 	__atomic_store_n(&slot.header->word, ref_word(SLOT_LIVE, 1, 0), __ATOMIC_RELEASE);
@@ -187,8 +186,7 @@ TEST(downcast_accepts_only_live_objects_of_the_type)
 TEST(saturated_object_is_never_freed)
 {
 	struct apple *apple = apple_alloc();
-	struct slot slot;
-	EXPECT(slot_find(&apple_heap_type, apple, &slot));
+	struct slot slot = slot_of(slot_header_find(&apple_heap_type, apple));
 	__atomic_store_n(&slot.header->word, ref_word(SLOT_LIVE, REF_MAX - 1, 0), __ATOMIC_SEQ_CST);
 	apple_get(apple);
 	apple_get(apple);
@@ -366,8 +364,7 @@ alloc_with_lie(u32 answer)
 TEST(slab_policy_that_answers_wrongly_gets_nobody_a_wrong_slot)
 {
 	struct pear *pear = pear_alloc();
-	struct slot slot;
-	EXPECT(slot_find(&pear_heap_type, pear, &slot));
+	struct slot slot = slot_of(slot_header_find(&pear_heap_type, pear));
 	u64 faults = policy_faults().slab;
 	EXPECT(alloc_with_lie(slot.number) == nullptr);                    /* in use */
 	EXPECT(alloc_with_lie(SLOT_NONE - 1) == nullptr);                  /* out of range */

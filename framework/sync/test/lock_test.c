@@ -284,7 +284,7 @@ TEST(contained_call_neither_releases_what_its_caller_holds_nor_keeps_a_lock)
 TEST(trying_never_waits) { reset(); tries(); }
 
 static void
-in_handler(void) NO_THREAD_SAFETY("misuse")
+tries_in_handler(void) NO_THREAD_SAFETY("misuse")
 {
 	u64 flags = arch_irq_save();
 	interrupt_enter();
@@ -313,10 +313,10 @@ handler_over_holder(void) NO_THREAD_SAFETY("misuse")
 	rcu_read_begin();
 	preempt_disable();
 	spin_acquire(&spin);
-	in_handler();
+	tries_in_handler();
 	EXPECT(spin_held(&spin));
 	spin_release(&spin);
 	preempt_enable();
 	rcu_read_end();
 }
-TEST(what_tasks_may_do_traps_in_handlers) { reset(); in_handler(); reset(); handler_over_holder(); EXPECT_EQ(this_cpu()->preempt_off, 0); }
+TEST(what_tasks_may_do_traps_in_handlers) { reset(); tries_in_handler(); reset(); handler_over_holder(); EXPECT_EQ(this_cpu()->preempt_off, 0); }
