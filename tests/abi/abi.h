@@ -280,13 +280,14 @@ state_of(pid_t pid)
 	return end != NULL ? end[2] : 0;
 }
 
-/* Waits, at most a second, until a process sleeps: it is (most likely) in the call that the test is about. */
+/* Waits, at most a second, until a process sleeps: it is (most likely) in the call that the test is about. Without /proc: some time. */
 static void
 wait_asleep(pid_t pid)
 {
-	for (int i = 0; i < 100 && state_of(pid) != 'S'; i++)
+	char state;
+	for (int i = 0; i < 100 && (state = state_of(pid)) != 'S' && state != 0; i++)
 		sleep_ms(10);
-	sleep_ms(20);
+	sleep_ms(state_of(pid) != 0 ? 20 : 100);
 }
 
 /* Pages without access behind `pages` pages with access; the address of the first page without access. */
