@@ -245,7 +245,8 @@ fd_take_number(u32 min, bool cloexec, struct file *file, i32 *scoped fd)
 	err_t err;
 	while ((err = table_take(table, min, limit, cloexec, file, &at)) == EAGAIN)
 		TRY(table_grow(table, at));
-	*fd = (i32)at;
+	if (err == OK)
+		*fd = (i32)at;
 	return err;
 }
 

@@ -271,16 +271,14 @@ file_readdir(struct file *file, struct dir_sink *scoped sink)
 
 /* --- positions --- */
 
-/** Where `off` from `whence` is. => EINVAL, EOVERFLOW */
+/** Where `off` from `whence` is. => EINVAL */
 err_t
 seek_target(const struct file *file, i64 off, u32 whence, u64 size, u64 *scoped to)
 {
 	i64 base = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? (i64)file->position : (i64)size;
 	i64 target;
-	if (whence > SEEK_END)
+	if (whence > SEEK_END || __builtin_add_overflow(base, off, &target))
 		return EINVAL;
-	if (__builtin_add_overflow(base, off, &target))
-		return EOVERFLOW;
 	if (target < 0 || (file->inode != nullptr && (u64)target > file->inode->sb->max_size))
 		return EINVAL;
 	*to = (u64)target;

@@ -183,6 +183,7 @@ err_t may_create(struct inode *dir);
 err_t may_remove(struct inode *dir, const struct dentry *dentry, bool directory);  /* name_calls.c */
 /* inotify.c: what a rename tells the directories, before the names change, and the moved inodes, after it. */
 void fs_notify_move(struct dentry *old, struct dentry *new, u32 flags);
+void fs_notify_self(struct inode *inode, u32 mask); /* who watches the inode itself, not its directory */
 void fs_notify_gone(struct inode *inode);           /* its last name and user are gone */
 void fs_notify_unmount(struct superblock *sb);
 void inode_watches_end(struct inode *inode);

@@ -83,7 +83,7 @@ enum dentry_flags : u32 { DENTRY_PINNED = 1, DENTRY_MOUNTED = 2, DENTRY_HASHED =
 struct dentry_ops {
 	/** Whether a cached entry still holds (procfs: has the process gone?). Called in RCU: no sleep. Set dentry->ops in lookup, before dentry_fill. */
 	bool (*valid)(struct dentry *dentry);
-	/** For links that are not paths, and files with names of their own (memfd): the text in /proc/PID/fd. => default: the path */
+	/** Says what /proc/PID/fd shows, in place of the path: for links that are not paths, and files with names of their own (memfd): the text in /proc/PID/fd. => default: the path */
 	size_t (*text)(struct dentry *dentry, struct bytes text);
 };
 
@@ -245,6 +245,8 @@ err_t path_lookup(struct cbytes name, u32 flags, struct path *scoped out);
 err_t path_open(const struct path *scoped path, u32 flags, struct file **scoped out);
 /** open(2) from within the kernel: init, exec, core. */
 err_t file_open(struct cbytes name, u32 flags, u32 mode, struct file **scoped out);
+/** Opens an inode that has no name: `name` and `ops` say how /proc shows it. Takes over the reference to it in each case. */
+err_t file_open_unnamed(struct inode *inode, struct cbytes name, const struct dentry_ops *ops, u32 flags, struct file **scoped out);
 /** openat(2) for execveat: permission MAY_EXEC, regular file (EACCES), not on a noexec mount (EACCES); AT_EMPTY_PATH by WALK_EMPTY. */
 err_t file_open_exec(i32 dirfd, uaddr_t name, u32 walk_flags, struct file **scoped out);
 err_t file_open_exec_kernel(struct cbytes name, struct file **scoped out);

@@ -200,6 +200,13 @@ fs_notify_slow(struct dentry *dentry, u32 mask)
 }
 
 void
+fs_notify_self(struct inode *inode, u32 mask)
+{
+	if (atomic32_load_relaxed(&fs_watchers) != 0)
+		deliver(inode, mask, 0, TEXT(""), false);
+}
+
+void
 fs_notify_move(struct dentry *old, struct dentry *new, u32 flags)
 {
 	if (atomic32_load_relaxed(&fs_watchers) == 0)
@@ -222,8 +229,8 @@ fs_notify_moved(struct dentry *old, struct dentry *new, u32 flags)
 		return;
 	if ((flags & RENAME_EXCHANGE) != 0)
 		fs_notify(new, IN_MOVE_SELF);
-	else if (atomic32_load_relaxed(&fs_watchers) != 0 && !inode_is(new->inode, S_IFDIR))
-		deliver(new->inode, IN_ATTRIB, 0, TEXT(""), false);
+	else if (!inode_is(new->inode, S_IFDIR))
+		fs_notify_self(new->inode, IN_ATTRIB);
 }
 
 /** Tells and ends all watches of an inode. */

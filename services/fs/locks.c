@@ -111,11 +111,22 @@ lock_copy(struct lock *to, const struct lock *scoped from)
 	to->pid = from->pid;
 }
 
+/** Lists are in the order of starts: the first conflict is the lowest. */
+static void
+lock_insert(struct inode_locks *locks, struct lock *fresh)
+{
+	struct lock *at = lock_list_first(&locks->list);
+	while (at != nullptr && at->start <= fresh->start)
+		at = lock_list_next(at);
+	lock_list_insert_before(&locks->list, at, fresh);
+}
+
 /** Takes [start, end] out of the owner's locks. `spare` becomes the tail of one that is cut in two. => whether it did */
 static bool
 range_clear(struct inode_locks *locks, const struct lock *scoped range, struct lock *spare)
 {
 	bool used = false;
+	struct lock *moved = nullptr;
 	LIST_FOR_REMOVING(lock_list, lock, &locks->list) {
 		if (!same_owner(lock, range) || !overlaps(lock, range))
 			continue;
@@ -123,16 +134,22 @@ range_clear(struct inode_locks *locks, const struct lock *scoped range, struct l
 			lock_copy(spare, lock);
 			spare->start = range->end + 1;
 			lock->end = range->start - 1;
-			lock_list_push_back(&locks->list, spare);
 			used = true;
 		} else if (lock->start < range->start) {
 			lock->end = range->start - 1;
 		} else if (lock->end > range->end) {
 			lock->start = range->end + 1;
+			moved = lock;
 		} else {
 			lock_list_remove(&locks->list, lock);
 			lock_put(lock);
 		}
+	}
+	if (used)
+		lock_insert(locks, spare);
+	if (moved != nullptr) {
+		lock_list_remove(&locks->list, moved);
+		lock_insert(locks, moved);
 	}
 	return used;
 }
@@ -142,7 +159,7 @@ static void
 range_join(struct inode_locks *locks, struct lock *fresh)
 {
 	LIST_FOR_REMOVING(lock_list, lock, &locks->list) {
-		bool touches = lock != fresh && same_owner(lock, fresh) && lock->write == fresh->write &&
+		bool touches = same_owner(lock, fresh) && lock->write == fresh->write &&
 		               (lock->end + 1 == fresh->start || fresh->end + 1 == lock->start);
 		if (!touches)
 			continue;
@@ -193,8 +210,8 @@ lock_try(struct inode *inode, const struct lock *scoped wanted, bool unlock, str
 	*spare_used = range_clear(locks, wanted, spare);
 	if (!unlock) {
 		lock_copy(fresh, wanted);
-		lock_list_push_back(&locks->list, fresh);
 		range_join(locks, fresh);
+		lock_insert(locks, fresh);
 	}
 	locks_changed(locks);
 	return OK;

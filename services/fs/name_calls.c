@@ -170,7 +170,7 @@ link_to(const struct path *scoped old, i32 dirfd, struct cbytes path)
 	if (err == OK)
 		err = make_last(&last, &make, TEXT(""), old->dentry->inode, nullptr);
 	if (err == OK)
-		fs_notify(old->dentry, IN_ATTRIB);
+		fs_notify_self(old->dentry->inode, IN_ATTRIB);
 	path_put(&last.parent);
 	return err;
 }
@@ -249,7 +249,7 @@ remove_locked(const struct walk_last *scoped last, struct dentry *dentry, bool d
 	TRY(remove_op(dir, dentry, directory));
 	fs_notify(dentry, directory ? IN_DELETE | IN_ISDIR : IN_DELETE);
 	if (!directory)
-		fs_notify(dentry, IN_ATTRIB);
+		fs_notify_self(dentry->inode, IN_ATTRIB);
 	dentry_remove(dentry);
 	return OK;
 }

@@ -360,6 +360,22 @@ open_tmpfile(i32 dirfd, struct cbytes path, u32 flags, u32 mode, u32 walk_flags,
 	return err;
 }
 
+err_t
+file_open_unnamed(struct inode *inode, struct cbytes name, const struct dentry_ops *ops, u32 flags, struct file **scoped out)
+{
+	struct dentry *dentry = dentry_create(nullptr, inode->sb, name);
+	if (dentry == nullptr) {
+		inode_put(inode);
+		return ENOMEM;
+	}
+	dentry->ops = ops;
+	dentry_attach(dentry, inode);
+	struct path place = { nullptr, dentry };
+	err_t err = open_place(&place, flags, true, out);
+	path_put(&place);
+	return err;
+}
+
 /* --- open(2) --- */
 
 /** What Linux refuses, and makes of flags. => EINVAL */

@@ -46,7 +46,7 @@ sys_read(i32 fd, uaddr_t buf, u64 count, u64 *scoped result)
 	struct fd_hold hold = {};
 	TRY(fd_borrow(fd, &hold));
 	struct uio uio = uio_user(buf, count);
-	if (__builtin_expect(!range_is_user(buf, uio.left), 0)) {
+	if (__builtin_expect(!range_is_user(buf, count), 0)) {
 		err_t err = (hold.file->mode & FILE_READ) != 0 ? EFAULT : EBADF;
 		fd_return(&hold);
 		return err;
@@ -60,7 +60,7 @@ sys_write(i32 fd, uaddr_t buf, u64 count, u64 *scoped result)
 	struct fd_hold hold = {};
 	TRY(fd_borrow(fd, &hold));
 	struct uio uio = uio_user(buf, count);
-	if (__builtin_expect(!range_is_user(buf, uio.left), 0)) {
+	if (__builtin_expect(!range_is_user(buf, count), 0)) {
 		err_t err = (hold.file->mode & FILE_WRITE) != 0 ? EFAULT : EBADF;
 		fd_return(&hold);
 		return err;
@@ -99,7 +99,7 @@ transfer_one_at(i32 fd, uaddr_t buf, u64 count, i64 offset, bool write, u64 *sco
 	struct fd_hold hold = {};
 	TRY(fd_borrow(fd, &hold));
 	struct uio uio = uio_user(buf, count);
-	err_t err = range_is_user(buf, uio.left) ? transfer_at(hold.file, &uio, (u64)offset, 0, write, result) : EFAULT;
+	err_t err = range_is_user(buf, count) ? transfer_at(hold.file, &uio, (u64)offset, 0, write, result) : EFAULT;
 	fd_return(&hold);
 	return err;
 }

@@ -224,6 +224,19 @@ statfs_out(struct superblock *sb, u32 flags, uaddr_t to)
 	return copy_out_value(to, out);
 }
 
+/** Pipes and sockets have file systems of their own on Linux. */
+static err_t
+statfs_anonymous(const struct file *file, uaddr_t to)
+{
+	enum : u32 { PIPEFS_MAGIC = 0x50495045, SOCKFS_MAGIC = 0x534f434b, ANON_INODE_MAGIC = 0x09041934 };
+	u32 type = kind_mode(file) & S_IFMT;
+	struct statfs out = {
+		.type = type == S_IFIFO ? PIPEFS_MAGIC : type == S_IFSOCK ? SOCKFS_MAGIC : ANON_INODE_MAGIC,
+		.bsize = PAGE_SIZE, .frsize = PAGE_SIZE, .namelen = NAME_MAX, .flags = ST_VALID,
+	};
+	return copy_out_value(to, out);
+}
+
 err_t
 sys_statfs(uaddr_t name, uaddr_t buf)
 {
@@ -240,7 +253,7 @@ sys_fstatfs(i32 fd, uaddr_t buf)
 {
 	struct fd_hold hold = {};
 	TRY(fd_borrow_any(fd, &hold));
-	err_t err = statfs_out(hold.file->dentry->sb, hold.file->mount != nullptr ? mount_flags(hold.file->mount) : 0, buf);
+	err_t err = (hold.file->mode & FILE_ANONYMOUS) != 0 ? statfs_anonymous(hold.file, buf) : statfs_out(hold.file->dentry->sb, hold.file->mount != nullptr ? mount_flags(hold.file->mount) : 0, buf);
 	fd_return(&hold);
 	return err;
 }

@@ -9,6 +9,8 @@
  */
 #include "fs_impl.h"
 
+enum : u32 { LINK_DEPTH = 8 };
+
 /** A walk on its way. `counted`: mount and dentry have references, and so has the root. */
 struct walk {
 	struct mount *mount; struct dentry *dentry;          /* where it is */
@@ -17,7 +19,8 @@ struct walk {
 	u32 flags;
 	u32 links;                                           /* symbolic links followed */
 	u32 sequence;                                        /* rename_sequence at the start */
-	u32 last_at, last_len;                               /* the last component in the text, where `stop` */
+	u32 last_from_end, last_len;                         /* the last component, where `stop`: how far before the text's end it begins */
+	u32 depth;                                           /* links within links */
 	bool counted;
 	bool again;                                          /* RCU cannot go on: with references, please */
 	bool stop;                                           /* in front of the last component */
@@ -195,8 +198,6 @@ walk_find(struct walk *scoped walk, const struct name *scoped name, struct cbyte
 	return POINTER_LOAD(dentry->inode) != nullptr ? OK : ENOENT;
 }
 
-static err_t walk_text(struct walk *scoped walk, struct cbytes path, bool final);
-
 /** fs.protected_symlinks: in a sticky directory that all can write, only one's own links (or the directory owner's) are followed. */
 static err_t
 link_allowed(const struct walk *scoped walk, const struct inode *link)
@@ -205,23 +206,6 @@ link_allowed(const struct walk *scoped walk, const struct inode *link)
 	if ((dir->mode & (S_ISVTX | 02)) != (S_ISVTX | 02) || cred_current()->fsuid == link->uid || dir->uid == link->uid)
 		return OK;
 	return EACCES;
-}
-
-/** A link of which the text is not in memory. */
-static err_t
-walk_read_link(struct walk *scoped walk, struct inode *inode, bool final)
-{
-	if (inode->ops->readlink == nullptr)
-		return EINVAL;
-	REF_SCOPE(byte_array, text);
-	text = byte_array_alloc(PATH_MAX);
-	if (text == nullptr)
-		return ENOMEM;
-	size_t len = 0;
-	TRY(inode->ops->readlink(inode, byte_array_bytes(text), &len));
-	if (len >= PATH_MAX)
-		return ENAMETOOLONG;
-	return len != 0 ? walk_text(walk, cbytes_sub(bytes_const(byte_array_bytes(text)), 0, len), final) : ENOENT;
 }
 
 /** A link that leads straight to a place. */
@@ -244,39 +228,36 @@ walk_jump(struct walk *scoped walk, struct inode *inode)
 	return OK;
 }
 
-/** Follows the link `dentry`, an entry of the present directory, of which the walk has a reference if it counts. */
+/** What is asked before a link of the present directory is followed. */
 static err_t
-walk_link(struct walk *scoped walk, struct dentry *dentry, bool final)
+walk_may_follow(struct walk *scoped walk, const struct dentry *link)
 {
-	struct inode *inode = dentry->inode;
 	if (++walk->links > SYMLINKS_MAX || (walk->flags & WALK_NO_SYMLINKS) != 0 || (mount_flags(walk->mount) & MS_NOSYMFOLLOW) != 0)
 		return ELOOP;
-	TRY(link_allowed(walk, inode));
-	if (inode->link != nullptr) {
-		struct cbytes text = bytes_const(byte_array_bytes(inode->link));
-		return cbytes_len(text) != 0 ? walk_text(walk, text, final) : ENOENT;
-	}
-	if (!walk->counted)
-		return walk_again(walk);
-	return inode->ops->follow != nullptr ? walk_jump(walk, inode) : walk_read_link(walk, inode, final);
+	return link_allowed(walk, link->inode);
 }
 
-/** One name down. `follow`: also where it is a link. */
+/** Puts a link's text in front of what is left of the path. */
 static err_t
-walk_down(struct walk *scoped walk, const struct name *scoped name, struct cbytes text, bool follow, bool final)
+link_join(struct inode *inode, struct cbytes rest, struct byte_array **scoped out, size_t *scoped len)
 {
-	if (name->len > NAME_MAX)
-		return ENAMETOOLONG;
-	struct dentry *dentry = nullptr;
-	TRY(walk_find(walk, name, text, &dentry));
-	if (inode_is(dentry->inode, S_IFLNK) && follow) {
-		err_t err = walk_link(walk, dentry, final);
-		if (walk->counted)
-			dentry_unref(dentry);
+	struct byte_array *text = byte_array_alloc(PATH_MAX + (u32)cbytes_len(rest));
+	if (text == nullptr)
+		return ENOMEM;
+	size_t link = 0;
+	err_t err = inode_readlink(inode, bytes_sub(byte_array_bytes(text), 0, PATH_MAX), &link);
+	if (err == OK && link >= PATH_MAX)
+		err = ENAMETOOLONG;
+	if (err == OK && link == 0)
+		err = ENOENT;
+	if (err != OK) {
+		byte_array_put(text);
 		return err;
 	}
-	walk_to(walk, walk->mount, dentry);
-	return walk_into_mounts(walk);
+	bytes_copy(bytes_from(byte_array_bytes(text), link), rest);
+	*out = text;
+	*len = link + cbytes_len(rest);
+	return OK;
 }
 
 /* --- all components --- */
@@ -330,39 +311,126 @@ slashes_skip(struct cbytes path, size_t at)
 	return at;
 }
 
-/** Walks all of a text. `final`: its last component is the path's last, and not of a link in its middle. */
+/** Where a walk stands in a text. */
+struct cursor { size_t at, end; /* behind the last component, before its slashes */ };
+
+/** One name down, or: => *link is one to be followed, with a reference if the walk counts. */
 static err_t
-walk_text(struct walk *scoped walk, struct cbytes path, bool final)
+walk_down(struct walk *scoped walk, const struct name *scoped name, struct cbytes text, bool follow, struct dentry **scoped link)
 {
-	if (cbytes_len(path) != 0 && cbytes_get(path, 0) == '/')
-		TRY(walk_to_root(walk));
-	size_t at = slashes_skip(path, 0), len = cbytes_len(path);
-	while (at < len) {
+	if (name->len > NAME_MAX)
+		return ENAMETOOLONG;
+	struct dentry *dentry = nullptr;
+	TRY(walk_find(walk, name, text, &dentry));
+	if (follow && inode_is(dentry->inode, S_IFLNK)) {
+		*link = dentry;
+		return OK;
+	}
+	walk_to(walk, walk->mount, dentry);
+	return walk_into_mounts(walk);
+}
+
+/** In front of the last component, which is not walked. */
+static err_t
+walk_stop(struct walk *scoped walk, size_t from_end, u32 len, bool dots)
+{
+	walk->last_from_end = (u32)from_end;
+	walk->last_len = len;
+	walk->dots = dots;
+	return OK;
+}
+
+/** Walks a text from the cursor to its end, or to a link: *link. `final`: its last component is the path's last, and not of a link in its middle. */
+static err_t
+walk_steps(struct walk *scoped walk, struct cbytes path, bool final, struct cursor *scoped cursor, struct dentry **scoped link)
+{
+	size_t len = cbytes_len(path);
+	while (cursor->at < len && *link == nullptr) {
 		TRY(walk_may_search(walk));
 		struct name name = {};
-		size_t start = at, end = name_scan(path, at, &name);
-		at = slashes_skip(path, end);
-		bool last = at == len, slash = at != end;
+		size_t start = cursor->at, end = name_scan(path, start, &name);
+		cursor->end = end;
+		cursor->at = slashes_skip(path, end);
+		bool last = cursor->at == len && final, slash = cursor->at != end;
 		bool dot = name.word[0] == '.' && name.len == 1, dots = name.word[0] == '.' + ('.' << 8) && name.len == 2;
-		if (last && final) {
+		if (last)
 			walk->slash |= slash;
-			if (walk->stop) {
-				walk->last_at = (u32)start;
-				walk->last_len = name.len;
-				walk->dots = dot || dots;
-				return OK;
-			}
-		}
+		if (last && walk->stop)
+			return walk_stop(walk, len - start, name.len, dot || dots);
 		if (dot)
 			continue;
-		if (dots) {
+		if (dots)
 			TRY(walk_up(walk));
-			continue;
-		}
-		bool follow = !last || slash || !final || (walk->flags & WALK_FOLLOW) != 0;
-		TRY(walk_down(walk, &name, cbytes_sub(path, start, end - start), follow, final && last));
+		else
+			TRY(walk_down(walk, &name, cbytes_sub(path, start, end - start), !last || slash || (walk->flags & WALK_FOLLOW) != 0, link));
 	}
 	return OK;
+}
+
+/** To the start of a text. */
+static err_t
+walk_start(struct walk *scoped walk, struct cbytes path, struct cursor *scoped cursor)
+{
+	cursor->at = slashes_skip(path, 0);
+	return cursor->at != 0 ? walk_to_root(walk) : OK;
+}
+
+/** The whole of a text without references: links within links by recursion, as deep as LINK_DEPTH. */
+static err_t
+walk_text_lockless(struct walk *scoped walk, struct cbytes path, bool final)
+{
+	struct cursor cursor = {};
+	TRY(walk_start(walk, path, &cursor));
+	for (;;) {
+		struct dentry *link = nullptr;
+		TRY(walk_steps(walk, path, final, &cursor, &link));
+		if (link == nullptr)
+			return OK;
+		TRY(walk_may_follow(walk, link));
+		struct byte_array *text = link->inode->link;
+		if (text == nullptr || byte_array_len(text) == 0 || walk->depth == LINK_DEPTH)
+			return walk_again(walk);
+		walk->depth++;
+		TRY(walk_text_lockless(walk, bytes_const(byte_array_bytes(text)), final && cursor.at == cbytes_len(path)));
+		walk->depth--;
+	}
+}
+
+/** Follows `link` with references. => *joined: the text to walk from here on; null: the link led straight to a place */
+static err_t
+walk_link(struct walk *scoped walk, struct dentry *link, struct cbytes rest, struct byte_array **scoped joined, size_t *scoped len)
+{
+	TRY(walk_may_follow(walk, link));
+	if (link->inode->ops->follow != nullptr)
+		return walk_jump(walk, link->inode);
+	return link_join(link->inode, rest, joined, len);
+}
+
+/** The whole of a text with references: a link's text is put in front of what is left. */
+static err_t
+walk_text_counted(struct walk *scoped walk, struct cbytes path)
+{
+	REF_SCOPE(byte_array, buffer);
+	struct cursor cursor = {};
+	TRY(walk_start(walk, path, &cursor));
+	for (;;) {
+		struct dentry *link = nullptr;
+		struct byte_array *joined = nullptr;
+		size_t len = 0;
+		TRY(walk_steps(walk, path, true, &cursor, &link));
+		if (link == nullptr)
+			return OK;
+		err_t err = walk_link(walk, link, cbytes_from(path, cursor.end), &joined, &len);
+		dentry_unref(link);
+		TRY(err);
+		if (joined == nullptr)
+			continue;
+		if (buffer != nullptr)
+			byte_array_put(buffer);
+		buffer = joined;
+		path = cbytes_sub(bytes_const(byte_array_bytes(joined)), 0, len);
+		TRY(walk_start(walk, path, &cursor));
+	}
 }
 
 /* --- start and end --- */
@@ -411,7 +479,7 @@ walk_lockless(struct walk *scoped walk, struct cbytes path, err_t *scoped err)
 {
 	RCU_SCOPE();
 	walk_begin(walk, cbytes_get(path, 0) == '/');
-	*err = walk_text(walk, path, true);
+	*err = walk_text_lockless(walk, path, true);
 	if (walk->again || !walk_is_stable(walk) || dentry_is_dead(walk->dentry))
 		return false;
 	return *err != OK || place_take(walk->mount, walk->dentry);
@@ -448,7 +516,7 @@ walk_counted(struct walk *scoped walk, struct cbytes path)
 {
 	while (!walk_begin_counted(walk, cbytes_get(path, 0) == '/'))
 		;
-	err_t err = walk_text(walk, path, true);
+	err_t err = walk_text_counted(walk, path);
 	path_put(&walk->root);
 	if (err != OK)
 		walk_let_go(walk);
@@ -539,7 +607,7 @@ attr_lockless(struct walk *scoped walk, struct cbytes path, struct inode_attr *s
 {
 	RCU_SCOPE();
 	walk_begin(walk, cbytes_get(path, 0) == '/');
-	*err = walk_text(walk, path, true);
+	*err = walk_text_lockless(walk, path, true);
 	if (walk->again)
 		return false;
 	struct inode *inode = walk->dentry->inode;
@@ -591,7 +659,7 @@ last_take(struct walk *scoped walk, struct cbytes path, struct walk_last *scoped
 		path_put(&out->parent);
 		return ENAMETOOLONG;
 	}
-	bytes_copy(BYTES_OF(out->name), cbytes_sub(path, walk->last_at, out->len));
+	bytes_copy(BYTES_OF(out->name), cbytes_sub(path, cbytes_len(path) - walk->last_from_end, out->len));
 	return OK;
 }
 

@@ -445,8 +445,35 @@ tmpfs_mount(const struct fs_type *type, struct cbytes source, struct cbytes text
 
 static const struct fs_type tmpfs_type = { .name = "tmpfs", .flags = FS_NODEV, .mount = tmpfs_mount };
 
+/* --- files without names --- */
+
+static struct superblock *kernel_sb;            /* [boot] without limits */
+
+static size_t
+unnamed_text(struct dentry *dentry, struct bytes text)
+{
+	u8 name[NAME_MAX];
+	size_t len = dentry_name(dentry, BYTES_OF(name));
+	return format_text(text, "/{} (deleted)", cbytes_sub(CBYTES_OF(name), 0, MIN(len, sizeof(name))));
+}
+
+static const struct dentry_ops unnamed_ops = { .text = unnamed_text };
+
+err_t
+tmpfs_file_create(struct cbytes name, u64 size, u32 mode, u32 flags, struct file **scoped out)
+{
+	struct inode *inode = nullptr;
+	TRY(file_make(kernel_sb, nullptr, S_IFREG | mode, &inode));
+	atomic32_store(&inode->nlink, 0);
+	vm_object_resize(inode->pages, size);
+	return file_open_unnamed(inode, name, &unnamed_ops, flags, out);
+}
+
 void
 tmpfs_init(void)
 {
+	struct tmpfs_options options = { .mode = 0755 };
 	fs_register(&tmpfs_type);
+	err_t err = instance_make(&tmpfs_type, &options, &kernel_sb);
+	assert(err == OK);
 }
