@@ -21,6 +21,7 @@
 #include <random.h>
 #include <sched.h>
 #include <serial.h>
+#include <sysfs.h>
 #include <time_calls.h>
 #include <tmpfs.h>
 #include <tty.h>
@@ -55,6 +56,7 @@ kernel_main(void)
 		log_error("not all devices are there");
 	must(process_start(), TEXT("process"));
 	must(procfs_init(), TEXT("procfs"));
+	sysfs_init();
 	err_t err = initramfs_unpack();
 	if (err != OK && err != ENOENT)
 		log_error("initramfs: not all of it was unpacked: error {}", (u32)err);

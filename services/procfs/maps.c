@@ -101,6 +101,8 @@ areas_show(struct text *text, struct text_node *node, area_fn *fn)
 	struct vm_layout layout = vm_map_layout(map);
 	struct vm_area_info area = {};
 	for (u64 at = 0; vm_map_area_at(map, UADDR(at), &area) && !text->failed; at = area.end) {
+		if (fn != area_line)
+			vm_map_area_count(map, &area);
 		fn(text, &area, &layout);
 		area_done(&area);
 	}
@@ -195,6 +197,7 @@ show_smaps_rollup(struct text *text, struct text_node *node)
 		return OK;
 	struct vm_area_info area = {}, sum = {};
 	for (u64 at = 0; vm_map_area_at(map, UADDR(at), &area); at = area.end) {
+		vm_map_area_count(map, &area);
 		sum.start = sum.end == 0 ? area.start : sum.start;
 		sum.end = area.end;
 		sum.resident += area.resident;
