@@ -56,8 +56,8 @@ zero_map(struct file *file, struct vm_request *scoped request)
 static err_t
 full_write(struct file *file, struct uio *scoped uio, u64 off, u32 flags)
 {
-	(void)file, (void)off, (void)flags;
-	return uio->left > 0 ? ENOSPC : OK;
+	(void)file, (void)uio, (void)off, (void)flags;
+	return ENOSPC;
 }
 
 static const struct file_ops null_ops = { .read = null_read, .write = null_write, .seek = null_seek };

@@ -422,6 +422,24 @@ pipe_file_release(struct file *file)
 	pipe_put(pipe);
 }
 
+/** An inode for an end of pipe(2)'s: with it the pipe can be opened anew. */
+static void
+pipe_inode_made(struct file *file, struct inode *inode)
+{
+	struct pipe *pipe = pipe_from(file->private);
+	pipe_get(pipe);
+	inode->pipe = pipe_object(pipe);
+	inode->ops = &pipe_inode_ops;
+}
+
+static void
+pipe_inode_evict(struct inode *inode)
+{
+	pipe_put(pipe_from(inode->pipe));
+}
+
+const struct inode_ops pipe_inode_ops = { .evict = pipe_inode_evict };
+
 const struct file_ops pipe_ops = {
 	.read = pipe_read,
 	.write = pipe_write,
@@ -429,5 +447,6 @@ const struct file_ops pipe_ops = {
 	.control = pipe_control,
 	.release = pipe_file_release,
 	.readable = pipe_file_readable,
+	.inode_made = pipe_inode_made,
 	.stream = true,
 };

@@ -51,6 +51,7 @@ struct pipe {
 OBJECT_DECLARE(pipe);
 
 extern const struct file_ops pipe_ops;
+extern const struct inode_ops pipe_inode_ops;    /* of an inode for one end of pipe(2)'s: its `pipe` is counted */
 
 /** A new pipe, charged to the running thread's user. => ENFILE, ENOMEM */
 err_t pipe_create(struct pipe **scoped out);
