@@ -298,6 +298,7 @@ epoll_describe(struct file *file, struct bytes text)
 
 const struct file_ops epoll_ops = {
 	.poll = epoll_file_poll,
+	.seek = file_seek_nowhere,
 	.release = epoll_file_release,
 	.describe = epoll_describe,
 };

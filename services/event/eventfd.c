@@ -105,15 +105,6 @@ eventfd_poll(struct file *file, struct poll_table *scoped table)
 	return (count > 0 ? POLL_IN : 0) | (count == EVENTFD_MAX ? POLL_ERR : 0) | (count < EVENTFD_MAX - 1 ? POLL_OUT : 0);
 }
 
-/** lseek(2) succeeds and does nothing, as on Linux. */
-static err_t
-eventfd_seek(struct file *file, i64 off, u32 whence, u64 *scoped result)
-{
-	(void)file, (void)off, (void)whence;
-	*result = 0;
-	return OK;
-}
-
 static void
 eventfd_release(struct file *file)
 {
@@ -134,7 +125,7 @@ static const struct file_ops eventfd_ops = {
 	.read = eventfd_read,
 	.write = eventfd_write,
 	.poll = eventfd_poll,
-	.seek = eventfd_seek,
+	.seek = file_seek_nowhere,
 	.release = eventfd_release,
 	.describe = eventfd_describe,
 };

@@ -286,10 +286,18 @@ seek_target(const struct file *file, i64 off, u32 whence, u64 size, u64 *scoped 
 }
 
 err_t
+file_seek_nowhere(struct file *file, i64 off, u32 whence, u64 *scoped result)
+{
+	(void)file, (void)off, (void)whence;
+	*result = 0;
+	return OK;
+}
+
+err_t
 file_seek(struct file *file, i64 off, u32 whence, u64 *scoped result)
 {
 	if ((file->mode & FILE_SEEKABLE) == 0)
-		return ESPIPE;
+		return file->ops->seek == file_seek_nowhere ? file_seek_nowhere(file, off, whence, result) : ESPIPE;
 	MUTEX_SCOPE(&file->position_lock);
 	if (file->ops->seek != nullptr) {
 		TRY(file->ops->seek(file, off, whence, result));

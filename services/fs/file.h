@@ -135,6 +135,8 @@ u32 file_poll(struct file *file, struct poll_table *scoped table);
 err_t file_ioctl(struct file *file, u32 command, u64 arg, u64 *scoped result);
 err_t file_map(struct file *file, struct vm_request *scoped request);
 err_t file_seek(struct file *file, i64 off, u32 whence, u64 *scoped result);
+/** For file_ops.seek of anonymous files on which lseek(2) succeeds and does nothing, as on Linux' eventfd and its kin. */
+err_t file_seek_nowhere(struct file *file, i64 off, u32 whence, u64 *scoped result);
 /** Lists a directory through `sink`, from the file's position on. => ENOTDIR, ENOENT (removed) */
 err_t file_readdir(struct file *file, struct dir_sink *scoped sink);
 /** Whether `file` is of this kind: its ops are these. The way from a descriptor to one's own object: `if (!file_is(file, &eventfd_ops)) return EINVAL; eventfd_from(file->private)`. */

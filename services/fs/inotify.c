@@ -411,7 +411,7 @@ inotify_describe(struct file *file, struct bytes text)
 
 static const struct file_ops inotify_ops = {
 	.read = inotify_read, .poll = inotify_poll, .readable = inotify_readable, .release = inotify_file_release, .describe = inotify_describe,
-	.stream = true,
+	.seek = file_seek_nowhere, .stream = true,
 };
 
 /* --- calls --- */

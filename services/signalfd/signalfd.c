@@ -108,6 +108,7 @@ signalfd_describe(struct file *file, struct bytes text)
 static const struct file_ops signalfd_ops = {
 	.read = signalfd_read,
 	.poll = signalfd_poll,
+	.seek = file_seek_nowhere,
 	.release = signalfd_close,
 	.describe = signalfd_describe,
 };

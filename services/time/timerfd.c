@@ -188,6 +188,7 @@ timerfd_describe(struct file *file, struct bytes text)
 static const struct file_ops timerfd_ops = {
 	.read = timerfd_read,
 	.poll = timerfd_poll,
+	.seek = file_seek_nowhere,
 	.release = timerfd_close,
 	.describe = timerfd_describe,
 };
