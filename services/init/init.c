@@ -21,6 +21,7 @@
 #include <random.h>
 #include <sched.h>
 #include <serial.h>
+#include <socket.h>
 #include <sysfs.h>
 #include <time_calls.h>
 #include <tmpfs.h>
@@ -51,6 +52,7 @@ kernel_main(void)
 	time_init();
 	event_init();
 	pipe_init();
+	net_init();
 	random_start();
 	if (devfs_init() != OK || random_init() != OK || tty_init() != OK || serial_init() != OK)
 		log_error("not all devices are there");
