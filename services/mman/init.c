@@ -16,6 +16,6 @@ process_kill(struct process *process)
 err_t
 mman_init(void)
 {
-	vm_on_oom(process_kill);
+	vm_on_oom(process_kill, signal_fatal_pending);
 	return vdso_init();
 }

@@ -16,13 +16,15 @@ enum : u64 { OOM_PATIENCE_NS = 2 * NS_PER_SEC, OOM_STEP_NS = 2 * NS_PER_MS, OOM_
 enum : i32 { OOM_NEVER = -1000 };
 
 static vm_oom_kill_fn *oom_kill;          /* [const] after boot */
+static vm_oom_killed_fn *oom_killed;      /* [const] after boot */
 static struct mutex oom_lock;
 static u32 victim_pid GUARDED_BY(&oom_lock);
 static struct atomic64 oom_kills;
 
 void
-vm_on_oom(vm_oom_kill_fn *kill)
+vm_on_oom(vm_oom_kill_fn *kill, vm_oom_killed_fn *killed)
 {
+	oom_killed = killed;
 	oom_kill = kill;
 }
 
@@ -132,7 +134,7 @@ static bool
 dying(void)
 {
 	struct thread *thread = thread_current_or_null();
-	return thread != nullptr && ((atomic32_load(&thread->work) & THREAD_WORK_EXIT) != 0 || atomic32_load(&thread->process->exiting) != 0);
+	return thread != nullptr && (atomic32_load(&thread->process->exiting) != 0 || oom_killed());
 }
 
 bool

@@ -150,9 +150,10 @@ void vm_commit_uncharge(u64 pages);
 
 /* --- out of memory --- */
 
-/** Registers what kills a process for good (SIGKILL); at boot. */
+/** Registers what kills a process for good (SIGKILL), and whether the running thread is being killed; at boot. */
 typedef void vm_oom_kill_fn(struct process *process);
-void vm_on_oom(vm_oom_kill_fn *kill);
+typedef bool vm_oom_killed_fn(void);
+void vm_on_oom(vm_oom_kill_fn *kill, vm_oom_killed_fn *killed);
 /** How many were killed so; how bad a process is, 0 … 2000 (/proc/PID/oom_score). */
 u64 vm_oom_kills(void);
 u64 vm_oom_score(struct process *process);
