@@ -3,7 +3,8 @@
  * When memory runs out: the process that has the most of it is killed, and those who need some wait for what it leaves.
  *
  * The framework has given back all that it and the heaps could spare before frame_alloc fails, and nothing can be written out: all that is
- * left is in use. One victim at a time; who waits in vain gets ENOMEM, so that no lock held meanwhile stops the victim for ever.
+ * left is in use. One victim at a time, the next one if it does not end in time; who waits in vain gets ENOMEM, so that no lock held
+ * meanwhile stops the victim for ever.
  * Source: oom_score_adj in proc(5).
  */
 #include <vm_impl.h>
@@ -13,12 +14,15 @@
 #include <session.h>
 
 enum : u64 { OOM_PATIENCE_NS = 2 * NS_PER_SEC, OOM_STEP_NS = 2 * NS_PER_MS, OOM_ENOUGH_FRAMES = 64 };
+enum : u32 { OOM_VICTIMS = 8 };
 enum : i32 { OOM_NEVER = -1000 };
 
 static vm_oom_kill_fn *oom_kill;          /* [const] after boot */
 static vm_oom_killed_fn *oom_killed;      /* [const] after boot */
 static struct mutex oom_lock;
-static u32 victim_pid GUARDED_BY(&oom_lock);
+static u32 victims[OOM_VICTIMS] GUARDED_BY(&oom_lock);  /* the latest, by pid; 0: has gone */
+static u32 victims_chosen GUARDED_BY(&oom_lock);
+static u64 victim_end_ns GUARDED_BY(&oom_lock);         /* when the latest has had its time */
 static struct atomic64 oom_kills;
 
 void
@@ -54,9 +58,18 @@ vm_oom_score(struct process *process)
 	return MIN(process_badness(process, total) * 1000 / total, (u64)2000);
 }
 
+static bool
+is_victim(u32 pid) MUST_HOLD(&oom_lock)
+{
+	for (u32 i = 0; i < OOM_VICTIMS; i++)
+		if (victims[i] == pid)
+			return true;
+	return false;
+}
+
 /** With a reference; null: nobody is left. */
 static struct process *
-victim_find(u64 *scoped pages)
+victim_find(u64 *scoped pages) MUST_HOLD(&oom_lock)
 {
 	struct process *worst = nullptr;
 	u64 most = 0, total = memory_stat().total;
@@ -65,7 +78,7 @@ victim_find(u64 *scoped pages)
 		if (process == nullptr)
 			break;
 		u64 badness = process_badness(process, total);
-		if (badness <= most) {
+		if (badness <= most || is_victim(process->pid)) {
 			process_put(process);
 			continue;
 		}
@@ -95,26 +108,38 @@ victim_kill(struct process *process, u64 badness)
 	oom_kill(process);
 }
 
-/** Whether the last victim is still on its way out. */
 static bool
-victim_lives(void) MUST_HOLD(&oom_lock)
+has_memory(u32 pid)
 {
 	REF_SCOPE(process, process);
 	REF_SCOPE(vm_map, map);
-	process = victim_pid != 0 ? process_find(victim_pid) : nullptr;
+	process = process_find(pid);
 	map = process != nullptr ? vm_map_of_process(process) : nullptr;
-	if (map == nullptr)
-		victim_pid = 0;
 	return map != nullptr;
 }
 
-/** Sees to it that a process is dying. => false: there is none to kill */
+/** Forgets victims that have gone. => whether one is on its way out */
 static bool
-victim_choose(void)
+victims_live(void) MUST_HOLD(&oom_lock)
 {
-	MUTEX_SCOPE(&oom_lock);
+	bool any = false;
+	for (u32 i = 0; i < OOM_VICTIMS; i++) {
+		if (victims[i] == 0)
+			continue;
+		if (has_memory(victims[i]))
+			any = true;
+		else
+			victims[i] = 0;
+	}
+	return any;
+}
+
+/** With oom_lock: sees to it that a process is dying. => false: there is none to kill */
+static bool
+victim_choose_held(void) MUST_HOLD(&oom_lock)
+{
 	u64 badness = 0;
-	if (memory_stat().free > OOM_ENOUGH_FRAMES || victim_lives())
+	if (memory_stat().free > OOM_ENOUGH_FRAMES || (victims_live() && clock_now() < victim_end_ns))
 		return true;
 	REF_SCOPE(process, process);
 	process = victim_find(&badness);
@@ -124,9 +149,22 @@ victim_choose(void)
 	}
 	if (process == nullptr)
 		return false;
-	victim_pid = process->pid;
+	*ELEM(victims, victims_chosen % OOM_VICTIMS) = process->pid;
+	victims_chosen++;
+	victim_end_ns = clock_now() + OOM_PATIENCE_NS;
 	victim_kill(process, badness);
 	return true;
+}
+
+/** The same. Nobody queues for the lock: a victim in that queue would die after all others have had their turn. */
+static bool
+victim_choose(void)
+{
+	if (!mutex_try_acquire(&oom_lock))
+		return true;
+	bool found = victim_choose_held();
+	mutex_release(&oom_lock);
+	return found;
 }
 
 /** Whether the running thread is dying itself: then it must not wait for others. */
@@ -144,13 +182,8 @@ memory_wait(void)
 	if (oom_kill == nullptr || dying() || !victim_choose())
 		return false;
 	while (memory_stat().free <= OOM_ENOUGH_FRAMES) {
-		if (dying())
+		if (dying() || clock_now() >= end)
 			return false;
-		if (clock_now() >= end) {
-			MUTEX_SCOPE(&oom_lock);
-			victim_pid = 0;   /* the next one, then */
-			return false;
-		}
 		(void)task_sleep_until(clock_now() + OOM_STEP_NS, false);
 	}
 	return true;
