@@ -67,17 +67,35 @@ is_victim(u32 pid) MUST_HOLD(&oom_lock)
 	return false;
 }
 
-/** With a reference; null: nobody is left. */
+/** The running process, with a reference; null: there is none, or it is not to be killed. */
+static struct process *
+victim_current(u64 total, u64 *scoped pages) MUST_HOLD(&oom_lock)
+{
+	struct process *process = thread_current_or_null() != nullptr ? process_current() : nullptr;
+	u64 badness = process != nullptr ? process_badness(process, total) : 0;
+	if (badness == 0 || is_victim(process->pid))
+		return nullptr;
+	*pages = badness;
+	process_get(process);
+	return process;
+}
+
+/**
+ * With a reference; null: nobody is left. Where most memory is nobody's mapping (pipes, sockets, kernel objects), size tells nothing:
+ * then it is who asks for more.
+ */
 static struct process *
 victim_find(u64 *scoped pages) MUST_HOLD(&oom_lock)
 {
 	struct process *worst = nullptr;
-	u64 most = 0, total = memory_stat().total;
+	u64 most = 0, all = 0;
+	struct memory_stat stat = memory_stat();
 	for (u32 pid = 0;; pid++) {
 		struct process *process = process_next(&pid);
 		if (process == nullptr)
 			break;
-		u64 badness = process_badness(process, total);
+		u64 badness = process_badness(process, stat.total);
+		all += badness;
 		if (badness <= most || is_victim(process->pid)) {
 			process_put(process);
 			continue;
@@ -88,7 +106,12 @@ victim_find(u64 *scoped pages) MUST_HOLD(&oom_lock)
 		most = badness;
 	}
 	*pages = most;
-	return worst;
+	struct process *current = all + stat.page_tables < stat.total / 2 ? victim_current(stat.total, pages) : nullptr;
+	if (current == nullptr)
+		return worst;
+	if (worst != nullptr)
+		process_put(worst);
+	return current;
 }
 
 static void
