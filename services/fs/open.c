@@ -360,6 +360,17 @@ open_tmpfile(i32 dirfd, struct cbytes path, u32 flags, u32 mode, u32 walk_flags,
 	return err;
 }
 
+/** A file without a name is not one that is open for writing, as far as execve(2) and remounting ask: a memfd can be executed. */
+static void
+writer_forget(struct file *file)
+{
+	if ((file->mode & FILE_WRITER) == 0)
+		return;
+	file->mode &= ~(u32)FILE_WRITER;
+	(void)atomic32_sub(&file->inode->writers, 1);
+	(void)atomic32_sub(&file->inode->sb->writers, 1);
+}
+
 err_t
 file_open_unnamed(struct inode *inode, struct cbytes name, const struct dentry_ops *ops, u32 flags, struct file **scoped out)
 {
@@ -372,6 +383,8 @@ file_open_unnamed(struct inode *inode, struct cbytes name, const struct dentry_o
 	dentry_attach(dentry, inode);
 	struct path place = { nullptr, dentry };
 	err_t err = open_place(&place, flags, true, out);
+	if (err == OK)
+		writer_forget(*out);
 	path_put(&place);
 	return err;
 }

@@ -104,7 +104,7 @@ cpu_at(u32 i)
 {
 	return i < COUNTOF(cpu_entries) ? ELEM(cpu_entries, i) : nullptr;
 }
-static const struct text_table cpu_table = { .at = cpu_at };
+static const struct text_table cpu_table = { .at = cpu_at, .free_names = true };
 
 /** "cpu3" is the root of cpu_table with 3 as its number. */
 static err_t
@@ -160,7 +160,7 @@ sysfs_at(u32 i)
 {
 	return i < COUNTOF(entries) ? ELEM(entries, i) : nullptr;
 }
-static const struct text_table sysfs_table = { .at = sysfs_at };
+static const struct text_table sysfs_table = { .at = sysfs_at, .free_names = true };
 
 static const struct superblock_ops sysfs_ops = {};
 static struct mutex mount_lock;

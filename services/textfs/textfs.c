@@ -139,7 +139,12 @@ text_lookup(struct inode *inode, struct dentry *dentry)
 	struct text_node *node = nullptr;
 	struct inode *found = nullptr;
 	size_t len = dentry_name(dentry, BYTES_OF(name));
-	TRY(node_lookup(text_node_of(inode), cbytes_sub(CBYTES_OF(name), 0, MIN(len, (size_t)NAME_MAX)), &node));
+	err_t err = node_lookup(text_node_of(inode), cbytes_sub(CBYTES_OF(name), 0, MIN(len, (size_t)NAME_MAX)), &node);
+	if (err == ENOENT && text_node_of(inode)->table->free_names) {
+		dentry->ops = &text_dentry_ops;
+		return OK;
+	}
+	TRY(err);
 	bool may_go = node->table->valid != nullptr;
 	TRY(text_inode_create(inode->sb, node, &found));
 	if (may_go) {

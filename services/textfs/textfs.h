@@ -55,6 +55,7 @@ struct text_table {
 	const struct text_entry *(*at)(u32 i);                        /* null behind the last; the first is the root */
 	bool (*valid)(const struct text_node *node);                  /* whether it still is what it was; in RCU, no sleep. null: always */
 	bool volatile_names;                                          /* each walk looks the name up anew: it may be another by now */
+	bool free_names;                                              /* making what is not there is EPERM (sysfs), and not ENOENT (procfs) */
 	void (*owner)(const struct text_node *node, u32 *scoped uid, u32 *scoped gid); /* null: root */
 	err_t (*permission)(struct text_node *node, u32 mask);        /* for all of them; null: none but the mode */
 };
