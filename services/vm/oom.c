@@ -13,7 +13,7 @@
 
 #include <session.h>
 
-enum : u64 { OOM_PATIENCE_NS = 2 * NS_PER_SEC, OOM_STEP_NS = 2 * NS_PER_MS, OOM_ENOUGH_FRAMES = 64 };
+enum : u64 { OOM_PATIENCE_NS = 2 * NS_PER_SEC, OOM_STEP_NS = NS_PER_MS, OOM_STEP_MAX_NS = 64 * NS_PER_MS, OOM_ENOUGH_FRAMES = 64 };
 enum : u32 { OOM_VICTIMS = 8 };
 enum : i32 { OOM_NEVER = -1000 };
 
@@ -204,10 +204,10 @@ memory_wait(void)
 	u64 end = clock_now() + OOM_PATIENCE_NS;
 	if (oom_kill == nullptr || dying() || !victim_choose())
 		return false;
-	while (memory_stat().free <= OOM_ENOUGH_FRAMES) {
+	for (u64 step = OOM_STEP_NS; memory_stat().free <= OOM_ENOUGH_FRAMES; step = MIN(2 * step, (u64)OOM_STEP_MAX_NS)) {
 		if (dying() || clock_now() >= end)
 			return false;
-		(void)task_sleep_until(clock_now() + OOM_STEP_NS, false);
+		(void)task_sleep_until(clock_now() + step, false);
 	}
 	return true;
 }
