@@ -11,10 +11,29 @@
 #include <syscall_handlers.h>
 #include <thread.h>
 
-static struct pollfd *
-pollfd_at(struct poll_waiter *waiter, u32 i)
+/** How many descriptors stand in chunk `i` of `nfds`. */
+static u32
+chunk_len(u32 nfds, u32 i)
 {
-	return waiter->more_fds != nullptr ? pollfd_array_at(waiter->more_fds, i) : ELEM(waiter->fds, i);
+	return MIN(nfds - i * WAITER_FDS, (u32)WAITER_FDS);
+}
+
+static u32
+chunk_count(u32 nfds)
+{
+	return (nfds + WAITER_FDS - 1) / WAITER_FDS;
+}
+
+static struct pollfd_chunk *
+chunk_at(struct poll_waiter *waiter, u32 i)
+{
+	return i == 0 ? &waiter->first : pollfd_chunks_at(waiter->more_fds, i - 1);
+}
+
+static uaddr_t
+chunk_address(uaddr_t fds, u32 i)
+{
+	return UADDR(fds.raw + (u64)i * WAITER_FDS * sizeof(struct pollfd));
 }
 
 /** Fetches the array. => EINVAL: more than the limit of open files; ENOMEM, EFAULT */
@@ -23,56 +42,84 @@ fds_read(struct poll_waiter *waiter, uaddr_t fds, u32 nfds)
 {
 	if (nfds > rlimit_current(RLIMIT_NOFILE))
 		return EINVAL;
-	if (nfds <= WAITER_FDS)
-		return nfds == 0 ? OK : copy_in(bytes_sub(BYTES_OF(waiter->fds), 0, nfds * sizeof(struct pollfd)), fds);
-	waiter->more_fds = pollfd_array_alloc(nfds);
-	if (waiter->more_fds == nullptr)
-		return ENOMEM;
-	for (u32 i = 0; i < nfds; i++) {
-		struct pollfd *fd = pollfd_array_at(waiter->more_fds, i);
-		TRY(copy_in_value(*fd, UADDR(fds.raw + i * sizeof(struct pollfd))));
+	u32 chunks = chunk_count(nfds);
+	if (chunks > 1) {
+		waiter->more_fds = pollfd_chunks_alloc(chunks - 1);
+		if (waiter->more_fds == nullptr)
+			return ENOMEM;
+	}
+	for (u32 i = 0; i < chunks; i++) {
+		struct pollfd_chunk *chunk = chunk_at(waiter, i);
+		chunk->changed = 0;
+		TRY(copy_in(bytes_sub(BYTES_OF(chunk->fds), 0, chunk_len(nfds, i) * sizeof(struct pollfd)), chunk_address(fds, i)));
 	}
 	return OK;
 }
 
-/** Writes back the results that are not what the program has there. */
+/**
+ * Writes back the results that are not what the program has there, and the first and the last of a chunk in each case: they stand for the
+ * pages that it lies in. The other fields may be another thread's by now.
+ */
+static err_t
+chunk_write(const struct pollfd_chunk *chunk, uaddr_t at, u32 len)
+{
+	for (u64 bits = chunk->changed | 1 | (u64)1 << (len - 1); bits != 0; bits &= bits - 1) {
+		u32 i = (u32)__builtin_ffsl((i64)bits) - 1;
+		i16 revents = ELEM(chunk->fds, i)->revents;
+		TRY(copy_out_value(UADDR(at.raw + i * sizeof(struct pollfd) + 6), revents));
+	}
+	return OK;
+}
+
 static err_t
 fds_write(struct poll_waiter *waiter, uaddr_t fds, u32 nfds)
 {
-	for (u32 i = 0; i < nfds; i++) {
-		struct pollfd *fd = pollfd_at(waiter, i);
-		i16 revents = fd->revents;
-		TRY(copy_out_value(UADDR(fds.raw + i * sizeof(struct pollfd) + 6), revents));
-	}
+	for (u32 i = 0; i < chunk_count(nfds); i++)
+		TRY(chunk_write(chunk_at(waiter, i), chunk_address(fds, i), chunk_len(nfds, i)));
 	return OK;
 }
 
-static u32
-fd_ask(struct poll_waiter *waiter, struct poll_table *scoped table, const struct pollfd *pollfd)
+static inline u32
+fd_ask(struct poll_waiter *waiter, struct fd_table *files, struct poll_table *scoped table, const struct pollfd *pollfd)
 {
+	struct fd_hold hold = {};
 	if (pollfd->fd < 0)
 		return 0;
-	REF_SCOPE(file, file);
-	if (fd_get(pollfd->fd, &file) != OK)
+	if (fd_borrow_from(files, pollfd->fd, &hold) != OK)
 		return POLL_NVAL;
 	u32 wanted = (u16)pollfd->events | POLL_ERR | POLL_HUP;
-	waiter->asking = file;
+	waiter->asking = hold.file;
 	table->key = wanted;
-	return file_poll(file, table) & wanted;
+	u32 events = file_poll(hold.file, table) & wanted;
+	fd_return(&hold);
+	return events;
+}
+
+static u32
+chunk_ask(struct poll_waiter *waiter, struct pollfd_chunk *chunk, u32 len, struct poll_table *scoped table)
+{
+	struct fd_table *files = files_current();
+	u32 found = 0;
+	for (u32 i = 0; i < WAITER_FDS && i < len; i++) {
+		i16 events = (i16)fd_ask(waiter, files, table, ELEM(chunk->fds, i));
+		if (events != chunk->fds[i].revents) {
+			chunk->fds[i].revents = events;
+			chunk->changed |= (u64)1 << i;
+		}
+		if (events != 0) {
+			found++;
+			table->add = nullptr;
+		}
+	}
+	return found;
 }
 
 static u32
 fds_ask(struct poll_waiter *waiter, u32 nfds, struct poll_table *scoped table)
 {
 	u32 found = 0;
-	for (u32 i = 0; i < nfds; i++) {
-		struct pollfd *fd = pollfd_at(waiter, i);
-		fd->revents = (i16)fd_ask(waiter, table, fd);
-		if (fd->revents != 0) {
-			found++;
-			table->add = nullptr;
-		}
-	}
+	for (u32 i = 0; i < chunk_count(nfds); i++)
+		found += chunk_ask(waiter, chunk_at(waiter, i), chunk_len(nfds, i), table);
 	return found;
 }
 

@@ -6,7 +6,7 @@
 
 #include <cadre/cpu.h>
 
-ARRAY_DEFINE(pollfd_array, struct pollfd);
+ARRAY_DEFINE(pollfd_chunks, struct pollfd_chunk);
 ARRAY_DEFINE(select_words, u64);
 OBJECT_DEFINE(poll_block);
 OBJECT_DEFINE(poll_waiter);
@@ -57,7 +57,7 @@ poll_waiter_give(struct poll_waiter *waiter)
 	if (waiter->blocks != nullptr)
 		blocks_clear(waiter);
 	if (waiter->more_fds != nullptr)
-		pollfd_array_put(waiter->more_fds);
+		pollfd_chunks_put(waiter->more_fds);
 	if (waiter->more_words != nullptr)
 		select_words_put(waiter->more_words);
 	waiter->more_fds = nullptr;

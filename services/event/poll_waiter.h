@@ -9,11 +9,17 @@
 #include <file.h>
 #include <poll.h>
 
-enum : u32 { WAITER_SLOTS = 16, WAITER_FDS = 32, WAITER_WORDS = 6 * 16 };
+enum : u32 { WAITER_SLOTS = 16, WAITER_FDS = 64, WAITER_WORDS = 6 * 16 };
 
 /** struct pollfd. Plain data. */
 struct pollfd { i32 fd; i16 events, revents; };
-ARRAY_DECLARE(pollfd_array, struct pollfd);
+/** A stretch of poll's argument, fetched in one copy. */
+struct pollfd_chunk {
+	struct pollfd fds[WAITER_FDS];
+	u64 changed;                /* bits of those whose revents are not what the program has there */
+};
+static_assert(WAITER_FDS == 64);
+ARRAY_DECLARE(pollfd_chunks, struct pollfd_chunk);
 ARRAY_DECLARE(select_words, u64);
 
 struct poll_slot {
@@ -35,8 +41,8 @@ struct poll_waiter {
 	struct file *asking;        /* whose poll is being called; not counted */
 	struct poll_block *block, *blocks;  /* the last one; the first, counted */
 	struct poll_slot slots[WAITER_SLOTS];
-	struct pollfd fds[WAITER_FDS];      /* poll's argument, where it fits */
-	struct pollfd_array *more_fds;      /* counted, else */
+	struct pollfd_chunk first;          /* poll's argument */
+	struct pollfd_chunks *more_fds;     /* counted: what is behind the first chunk */
 	u64 words[WAITER_WORDS];            /* select's sets: three given, three to give */
 	struct select_words *more_words;
 };

@@ -28,6 +28,26 @@ word_at(struct poll_waiter *waiter, u32 i)
 	return waiter->more_words != nullptr ? select_words_at(waiter->more_words, i) : ELEM(waiter->words, i);
 }
 
+/** The bytes of set `set` of a waiter that has all of them itself. */
+#define set_bytes(waiter, sets, set) \
+	bytes_sub(BYTES_OF((waiter)->words), (set) * (sets)->nwords * sizeof(u64), (sets)->nwords * sizeof(u64))
+
+/** One set, given; the one to give is empty. */
+static err_t
+set_read(struct poll_waiter *waiter, const struct select_sets *scoped sets, u32 set)
+{
+	uaddr_t at = *ELEM(sets->at, set);
+	if (waiter->more_words == nullptr && at.raw != 0)
+		return copy_in(set_bytes(waiter, sets, set), at);
+	for (u32 i = 0; i < sets->nwords; i++) {
+		u64 *word = word_at(waiter, set * sets->nwords + i);
+		*word = 0;
+		if (at.raw != 0)
+			TRY(copy_in_value(*word, UADDR(at.raw + i * sizeof(u64))));
+	}
+	return OK;
+}
+
 static err_t
 sets_read(struct poll_waiter *waiter, const struct select_sets *scoped sets)
 {
@@ -37,15 +57,10 @@ sets_read(struct poll_waiter *waiter, const struct select_sets *scoped sets)
 		if (waiter->more_words == nullptr)
 			return ENOMEM;
 	}
-	for (u32 i = 0; i < words; i++)
+	for (u32 set = 0; set < SETS; set++)
+		TRY(set_read(waiter, sets, set));
+	for (u32 i = words / 2; i < words; i++)
 		*word_at(waiter, i) = 0;
-	for (u32 set = 0; set < SETS; set++) {
-		uaddr_t at = sets->at[set];
-		for (u32 i = 0; at.raw != 0 && i < sets->nwords; i++) {
-			u64 *word = word_at(waiter, set * sets->nwords + i);
-			TRY(copy_in_value(*word, UADDR(at.raw + i * sizeof(u64))));
-		}
-	}
 	return OK;
 }
 
@@ -54,6 +69,10 @@ sets_write(struct poll_waiter *waiter, const struct select_sets *scoped sets)
 {
 	for (u32 set = 0; set < SETS; set++) {
 		uaddr_t at = sets->at[set];
+		if (at.raw != 0 && waiter->more_words == nullptr) {
+			TRY(copy_out(at, bytes_const(set_bytes(waiter, sets, SETS + set))));
+			continue;
+		}
 		for (u32 i = 0; at.raw != 0 && i < sets->nwords; i++) {
 			u64 word = *word_at(waiter, (SETS + set) * sets->nwords + i);
 			TRY(copy_out_value(UADDR(at.raw + i * sizeof(u64)), word));
@@ -62,38 +81,53 @@ sets_write(struct poll_waiter *waiter, const struct select_sets *scoped sets)
 	return OK;
 }
 
-/** Bits of `word` of the given sets, those beyond nfds off: the descriptors that any set asks for. */
+/** A word of each set: what is asked for, and what is found. */
+struct select_words3 { u64 given[SETS], found[SETS]; };
+
+/** Bits of any given set, those beyond nfds off: the descriptors that are asked for. */
 static u64
-word_wanted(struct poll_waiter *waiter, const struct select_sets *scoped sets, u32 word)
+word_wanted(const struct select_sets *scoped sets, const struct select_words3 *scoped words, u32 word)
 {
-	u64 all = 0;
-	for (u32 set = 0; set < SETS; set++)
-		all |= *word_at(waiter, set * sets->nwords + word);
+	u64 all = words->given[0] | words->given[1] | words->given[2];
 	u32 last = sets->nfds % 64;
 	return word + 1 == sets->nwords && last != 0 ? all & (((u64)1 << last) - 1) : all;
 }
 
-/** One descriptor: sets its bits in the sets to give. => EBADF; *found counts bits */
-static err_t
-fd_ask(struct poll_waiter *waiter, const struct select_sets *scoped sets, u32 fd, struct poll_table *scoped table, u32 *scoped found)
+/** One descriptor, of number fd: what is found of it goes to `words`. => EBADF; *found counts bits */
+static inline err_t
+fd_ask(struct poll_waiter *waiter, struct fd_table *files, u32 fd, struct poll_table *scoped table, struct select_words3 *scoped words, u32 *scoped found)
 {
-	REF_SCOPE(file, file);
-	TRY(fd_get((i32)fd, &file));
-	u64 bit = (u64)1 << (fd % 64);
-	u32 wanted = POLL_PRI;
+	struct fd_hold hold = {};
+	TRY(fd_borrow_from(files, (i32)fd, &hold));
+	u32 wanted = POLL_PRI, shift = fd % 64;
 	for (u32 set = 0; set < SETS; set++)
-		wanted |= (*word_at(waiter, set * sets->nwords + fd / 64) & bit) != 0 ? set_events[set] : 0;
-	waiter->asking = file;
+		wanted |= (words->given[set] >> shift & 1) != 0 ? set_events[set] : 0;
+	waiter->asking = hold.file;
 	table->key = wanted;
-	u32 events = file_poll(file, table);
+	u32 events = file_poll(hold.file, table), members = 0;
+	fd_return(&hold);
 	for (u32 set = 0; set < SETS; set++) {
-		bool member = (*word_at(waiter, set * sets->nwords + fd / 64) & bit) != 0 && (events & set_events[set]) != 0;
-		if (member) {
-			*word_at(waiter, (SETS + set) * sets->nwords + fd / 64) |= bit;
-			*found += 1;
-			table->add = nullptr;
-		}
+		u64 member = (events & set_events[set]) != 0 ? words->given[set] >> shift & 1 : 0;
+		words->found[set] |= member << shift;
+		members += (u32)member;
 	}
+	if (members != 0)
+		table->add = nullptr;
+	*found += members;
+	return OK;
+}
+
+static err_t
+word_ask(struct poll_waiter *waiter, const struct select_sets *scoped sets, u32 word, struct poll_table *scoped table, u32 *scoped found)
+{
+	struct fd_table *files = files_current();
+	struct select_words3 words = {};
+	for (u32 set = 0; set < SETS; set++)
+		*ELEM(words.given, set) = *word_at(waiter, set * sets->nwords + word);
+	for (u64 bits = word_wanted(sets, &words, word); bits != 0; bits &= bits - 1)
+		TRY(fd_ask(waiter, files, word * 64 + (u32)__builtin_ffsl((i64)bits) - 1, table, &words, found));
+	for (u32 set = 0; set < SETS; set++)
+		*word_at(waiter, (SETS + set) * sets->nwords + word) = *ELEM(words.found, set);
 	return OK;
 }
 
@@ -101,8 +135,7 @@ static err_t
 sets_ask(struct poll_waiter *waiter, const struct select_sets *scoped sets, struct poll_table *scoped table, u32 *scoped found)
 {
 	for (u32 word = 0; word < sets->nwords; word++)
-		for (u64 bits = word_wanted(waiter, sets, word); bits != 0; bits &= bits - 1)
-			TRY(fd_ask(waiter, sets, word * 64 + (u32)__builtin_popcountl((bits & (~bits + 1)) - 1), table, found));
+		TRY(word_ask(waiter, sets, word, table, found));
 	return OK;
 }
 

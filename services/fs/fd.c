@@ -100,23 +100,34 @@ fd_get(i32 fd, struct file **scoped out)
 	return EBADF;
 }
 
-err_t
-fd_borrow_any(i32 fd, struct fd_hold *scoped out)
+static inline err_t
+table_borrow(struct fd_table *table, i32 fd, struct fd_hold *scoped out)
 {
-	struct fd_table *table = files_current();
-	out->counted = atomic32_load_relaxed(&table->users) != 1;
+	out->counted = __builtin_expect(atomic32_load_relaxed(&table->users) != 1, 0);
 	out->file = out->counted ? fd_table_file(table, (u32)fd) : table_load(table, (u32)fd);
 	return out->file != nullptr ? OK : EBADF;
 }
 
 err_t
-fd_borrow(i32 fd, struct fd_hold *scoped out)
+fd_borrow_any(i32 fd, struct fd_hold *scoped out)
 {
-	TRY(fd_borrow_any(fd, out));
+	return table_borrow(files_current(), fd, out);
+}
+
+err_t
+fd_borrow_from(struct fd_table *table, i32 fd, struct fd_hold *scoped out)
+{
+	TRY(table_borrow(table, fd, out));
 	if (__builtin_expect((out->file->mode & FILE_PATH) == 0, 1))
 		return OK;
 	fd_return(out);
 	return EBADF;
+}
+
+err_t
+fd_borrow(i32 fd, struct fd_hold *scoped out)
+{
+	return fd_borrow_from(files_current(), fd, out);
 }
 
 /* --- bits --- */

@@ -173,6 +173,8 @@ err_t fd_get_any(i32 fd, struct file **scoped out);
 struct fd_hold { struct file *file; bool counted; };
 err_t fd_borrow(i32 fd, struct fd_hold *scoped out);
 err_t fd_borrow_any(i32 fd, struct fd_hold *scoped out);
+/** The same for many of one call: `table` is files_current(). */
+err_t fd_borrow_from(struct fd_table *table, i32 fd, struct fd_hold *scoped out);
 static inline void fd_return(const struct fd_hold *scoped hold) { if (hold->counted) file_put(hold->file); }
 /** The lowest free descriptor at or above `min`; takes over nothing: it gets a reference of its own. => EMFILE, ENOMEM */
 err_t fd_install(struct file *file, u32 min, bool cloexec, i32 *scoped fd);
