@@ -36,7 +36,7 @@ ready_pop(struct epoll *epoll)
 	struct epoll_item *item = epoll_ready_list_pop_front(&epoll->ready);
 	if (item != nullptr) {
 		item->ready = false;
-		epoll->ready_count -= 1;
+		ready_count_add(epoll, ~(u32)0);
 	}
 	return item;
 }
@@ -50,14 +50,7 @@ ready_unpop(struct epoll *epoll, struct epoll_item *item)
 		return;
 	item->ready = true;
 	epoll_ready_list_push_front(&epoll->ready, item);
-	epoll->ready_count += 1;
-}
-
-static u32
-ready_count(struct epoll *epoll)
-{
-	IRQ_SPIN_SCOPE(&epoll->ready_lock);
-	return epoll->ready_count;
+	ready_count_add(epoll, 1);
 }
 
 /** Tells one item that has `events`. => EFAULT */
@@ -84,7 +77,7 @@ epoll_collect(struct epoll *epoll, uaddr_t events, u32 max, u32 *scoped told)
 {
 	*told = 0;
 	MUTEX_SCOPE(&epoll->lock);
-	for (u32 n = ready_count(epoll); n > 0 && *told < max; n--) {
+	for (u32 n = atomic32_load_relaxed(&epoll->ready_count); n > 0 && *told < max; n--) {
 		struct epoll_item *item = ready_pop(epoll);
 		if (item == nullptr)
 			break;
@@ -129,12 +122,12 @@ epoll_wait_until(i32 epfd, uaddr_t events, i32 maxevents, u64 deadline, u64 *sco
 		return EINVAL;
 	if (range_exceeds(events.raw, (u64)maxevents * EVENT_SIZE, USER_END))
 		return EFAULT;
-	REF_SCOPE(file, file);
-	TRY(fd_get(epfd, &file));
-	struct epoll *epoll = epoll_of(file);
-	if (epoll == nullptr)
-		return EINVAL;
-	return epoll_run(epoll, events, (u32)maxevents, deadline, result);
+	struct fd_hold hold = {};
+	TRY(fd_borrow(epfd, &hold));
+	struct epoll *epoll = epoll_of(hold.file);
+	err_t err = epoll != nullptr ? epoll_run(epoll, events, (u32)maxevents, deadline, result) : EINVAL;
+	fd_return(&hold);
+	return err;
 }
 
 static err_t
@@ -250,7 +243,7 @@ epoll_file_poll(struct file *file, struct poll_table *scoped table)
 	if (!epoll_may_be_ready(epoll))
 		return 0;
 	MUTEX_SCOPE(&epoll->lock);
-	for (u32 n = ready_count(epoll); n > 0; n--) {
+	for (u32 n = atomic32_load_relaxed(&epoll->ready_count); n > 0; n--) {
 		struct epoll_item *item = ready_pop(epoll);
 		if (item == nullptr)
 			break;

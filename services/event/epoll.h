@@ -53,13 +53,19 @@ struct epoll {
 	struct epoll_items items GUARDED_BY(&lock);     /* by descriptor number; counted */
 	struct irq_spin_lock ready_lock;
 	struct epoll_ready_list ready GUARDED_BY(&ready_lock); /* counted by `items` */
-	u32 ready_count GUARDED_BY(&ready_lock);
+	struct atomic32 ready_count;        /* changed under ready_lock */
 	struct poll_queue queue;            /* those in epoll_wait, and what watches this set */
 	struct file *file;                  /* [const] its own; not counted */
 	struct user_account *user;          /* [const] counted: who is charged for the items */
 	u64 visit;                          /* last walk that saw it; under nest_lock */
 };
 OBJECT_DECLARE(epoll);
+
+static inline void
+ready_count_add(struct epoll *epoll, u32 by) MUST_HOLD(&epoll->ready_lock)
+{
+	atomic32_store_relaxed(&epoll->ready_count, atomic32_load_relaxed(&epoll->ready_count) + by);
+}
 
 extern const struct file_ops epoll_ops;
 static inline struct epoll *

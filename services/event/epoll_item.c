@@ -51,7 +51,7 @@ epoll_ready_push(struct epoll *epoll, struct epoll_item *item)
 		return false;
 	item->ready = true;
 	epoll_ready_list_push_back(&epoll->ready, item);
-	epoll->ready_count += 1;
+	ready_count_add(epoll, 1);
 	return true;
 }
 
@@ -63,7 +63,7 @@ epoll_ready_drop(struct epoll *epoll, struct epoll_item *item)
 		return;
 	item->ready = false;
 	epoll_ready_list_remove(&epoll->ready, item);
-	epoll->ready_count -= 1;
+	ready_count_add(epoll, ~(u32)0);
 }
 
 /** A watched queue tells. => whether somebody waits for it here (for exclusive watchers) */

@@ -16,7 +16,7 @@ enum : u64 { EVENTFD_MAX = ~(u64)0 };
 
 struct eventfd {
 	struct spin_lock lock;
-	u64 count GUARDED_BY(&lock);
+	struct atomic64 count;      /* changed under lock */
 	bool semaphore;             /* [const] a read takes 1 */
 	u32 id;                     /* [const] for fdinfo */
 	struct poll_queue queue;
@@ -31,10 +31,11 @@ static err_t
 eventfd_take(struct eventfd *event, u64 *scoped value)
 {
 	SPIN_SCOPE(&event->lock);
-	if (event->count == 0)
+	u64 count = atomic64_load_relaxed(&event->count);
+	if (count == 0)
 		return EAGAIN;
-	*value = event->semaphore ? 1 : event->count;
-	event->count -= *value;
+	*value = event->semaphore ? 1 : count;
+	atomic64_store_release(&event->count, count - *value);
 	return OK;
 }
 
@@ -43,17 +44,17 @@ static err_t
 eventfd_add(struct eventfd *event, u64 value)
 {
 	SPIN_SCOPE(&event->lock);
-	if (EVENTFD_MAX - event->count <= value)
+	u64 count = atomic64_load_relaxed(&event->count);
+	if (EVENTFD_MAX - count <= value)
 		return EAGAIN;
-	event->count += value;
+	atomic64_store_release(&event->count, count + value);
 	return OK;
 }
 
-static u64
+static inline u64
 eventfd_count(struct eventfd *event)
 {
-	SPIN_SCOPE(&event->lock);
-	return event->count;
+	return atomic64_load_acquire(&event->count);
 }
 
 static err_t
@@ -152,7 +153,7 @@ sys_eventfd2(u32 initval, u32 flags, u64 *scoped result) NO_THREAD_SAFETY("nobod
 	event = eventfd_alloc();
 	if (event == nullptr)
 		return ENOMEM;
-	event->count = initval;
+	atomic64_store_relaxed(&event->count, initval);
 	event->semaphore = (flags & EFD_SEMAPHORE) != 0;
 	event->id = atomic32_add(&eventfd_ids, 1);
 	return eventfd_file(event, flags, result);
