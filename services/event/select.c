@@ -99,11 +99,14 @@ fd_ask(struct poll_waiter *waiter, struct fd_table *files, u32 fd, struct poll_t
 {
 	struct fd_hold hold = {};
 	TRY(fd_borrow_from(files, (i32)fd, &hold));
-	u32 wanted = POLL_PRI, shift = fd % 64;
-	for (u32 set = 0; set < SETS; set++)
-		wanted |= (words->given[set] >> shift & 1) != 0 ? set_events[set] : 0;
-	waiter->asking = hold.file;
-	table->key = wanted;
+	u32 shift = fd % 64;
+	if (table->add != nullptr) {
+		u32 wanted = POLL_PRI;
+		for (u32 set = 0; set < SETS; set++)
+			wanted |= (words->given[set] >> shift & 1) != 0 ? set_events[set] : 0;
+		waiter->asking = hold.file;
+		table->key = wanted;
+	}
 	u32 events = file_poll(hold.file, table), members = 0;
 	fd_return(&hold);
 	for (u32 set = 0; set < SETS; set++) {

@@ -100,28 +100,45 @@ fd_get(i32 fd, struct file **scoped out)
 	return EBADF;
 }
 
-static inline err_t
-table_borrow(struct fd_table *table, i32 fd, struct fd_hold *scoped out)
+/** Another thread may close it meanwhile: with a reference. */
+static err_t
+table_borrow_counted(struct fd_table *table, u32 fd, struct fd_hold *scoped out)
 {
-	out->counted = __builtin_expect(atomic32_load_relaxed(&table->users) != 1, 0);
-	out->file = out->counted ? fd_table_file(table, (u32)fd) : table_load(table, (u32)fd);
+	out->counted = true;
+	out->file = fd_table_file(table, fd);
 	return out->file != nullptr ? OK : EBADF;
 }
 
 err_t
 fd_borrow_any(i32 fd, struct fd_hold *scoped out)
 {
-	return table_borrow(files_current(), fd, out);
+	struct fd_table *table = files_current();
+	if (__builtin_expect(atomic32_load_relaxed(&table->users) != 1, 0))
+		return table_borrow_counted(table, (u32)fd, out);
+	out->counted = false;
+	out->file = table_load(table, (u32)fd);
+	return out->file != nullptr ? OK : EBADF;
+}
+
+static err_t
+table_borrow_shared(struct fd_table *table, u32 fd, struct fd_hold *scoped out)
+{
+	TRY(table_borrow_counted(table, fd, out));
+	if ((out->file->mode & FILE_PATH) == 0)
+		return OK;
+	fd_return(out);
+	return EBADF;
 }
 
 err_t
 fd_borrow_from(struct fd_table *table, i32 fd, struct fd_hold *scoped out)
 {
-	TRY(table_borrow(table, fd, out));
-	if (__builtin_expect((out->file->mode & FILE_PATH) == 0, 1))
-		return OK;
-	fd_return(out);
-	return EBADF;
+	if (__builtin_expect(atomic32_load_relaxed(&table->users) != 1, 0))
+		return table_borrow_shared(table, (u32)fd, out);
+	struct file *file = table_load(table, (u32)fd);
+	out->counted = false;
+	out->file = file;
+	return __builtin_expect(file != nullptr && (file->mode & FILE_PATH) == 0, 1) ? OK : EBADF;
 }
 
 err_t

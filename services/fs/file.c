@@ -231,12 +231,6 @@ file_write_at(struct file *file, struct uio *scoped uio, u64 off, u32 flags, u64
 
 /* --- the other ops --- */
 
-u32
-file_poll(struct file *file, struct poll_table *scoped table)
-{
-	return file->ops->poll != nullptr ? file->ops->poll(file, table) : POLL_IN | POLL_OUT | POLL_RDNORM | POLL_WRNORM;
-}
-
 err_t
 file_ioctl(struct file *file, u32 command, u64 arg, u64 *scoped result)
 {

@@ -131,7 +131,11 @@ err_t file_write(struct file *file, struct uio *scoped uio, u64 *scoped moved); 
 /** `flags` are added to the file's (O_NONBLOCK, O_APPEND …); streams: `off` is not looked at. */
 err_t file_read_at(struct file *file, struct uio *scoped uio, u64 off, u32 flags, u64 *scoped moved);
 err_t file_write_at(struct file *file, struct uio *scoped uio, u64 off, u32 flags, u64 *scoped moved);
-u32 file_poll(struct file *file, struct poll_table *scoped table);
+static inline u32
+file_poll(struct file *file, struct poll_table *scoped table)
+{
+	return file->ops->poll != nullptr ? file->ops->poll(file, table) : POLL_IN | POLL_OUT | POLL_RDNORM | POLL_WRNORM;
+}
 err_t file_ioctl(struct file *file, u32 command, u64 arg, u64 *scoped result);
 err_t file_map(struct file *file, struct vm_request *scoped request);
 err_t file_seek(struct file *file, i64 off, u32 whence, u64 *scoped result);

@@ -14,11 +14,10 @@
 OBJECT_DEFINE(poll_watch);
 
 void
-poll_add(struct poll_table *scoped table, struct poll_queue *queue)
+poll_register(struct poll_table *scoped table, struct poll_queue *queue)
 {
-	if (table == nullptr || table->add == nullptr || table->err != OK)
-		return;
-	table->err = table->add(table, queue);
+	if (table->err == OK)
+		table->err = table->add(table, queue);
 }
 
 static void

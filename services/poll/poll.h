@@ -56,8 +56,15 @@ struct poll_table {
 	err_t err;                          /* ENOMEM met on the way */
 };
 
+/** What poll_add does where somebody asks to be told. */
+void poll_register(struct poll_table *scoped table, struct poll_queue *queue);
 /** For a file's `poll`: registers the asker on `queue`, before the state is looked at. `queue` lives at least as long as the file. */
-void poll_add(struct poll_table *scoped table, struct poll_queue *queue);
+static inline void
+poll_add(struct poll_table *scoped table, struct poll_queue *queue)
+{
+	if (table != nullptr && table->add != nullptr)
+		poll_register(table, queue);
+}
 /** Wakes all sleepers and tells all watchers. Any context. */
 void poll_wake(struct poll_queue *queue, u32 events);
 /** The same, waking one sleeper only. => whether there was one */
