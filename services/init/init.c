@@ -23,6 +23,7 @@
 #include <serial.h>
 #include <socket.h>
 #include <sysfs.h>
+#include <sysv.h>
 #include <time_calls.h>
 #include <tmpfs.h>
 #include <tty.h>
@@ -53,6 +54,7 @@ kernel_main(void)
 	event_init();
 	pipe_init();
 	net_init();
+	sysv_init();
 	random_start();
 	if (devfs_init() != OK || random_init() != OK || tty_init() != OK || serial_init() != OK)
 		log_error("not all devices are there");

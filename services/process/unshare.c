@@ -4,6 +4,8 @@
  */
 #include "process_impl.h"
 
+#include <sysv.h>
+
 enum : u64 {
 	CLONE_VM = 0x100, CLONE_FS = 0x200, CLONE_FILES = 0x400, CLONE_SIGHAND = 0x800, CLONE_THREAD = 0x10000, CLONE_SYSVSEM = 0x40000,
 	CLONE_NEWTIME = 0x80, CLONE_NEWNS = 0x20000, CLONE_NEWCGROUP = 0x2000000, CLONE_NEWUTS = 0x4000000, CLONE_NEWIPC = 0x8000000,
@@ -60,5 +62,7 @@ sys_unshare(u64 flags)
 		return capable(CAP_SYS_ADMIN) ? EINVAL : EPERM;
 	if ((flags & CLONE_FS) != 0)
 		TRY(unshare_fs(thread));
+	if ((flags & CLONE_SYSVSEM) != 0)
+		sem_undo_leave(thread);
 	return (flags & CLONE_FILES) != 0 ? unshare_files(thread) : OK;
 }

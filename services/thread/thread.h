@@ -52,7 +52,7 @@ struct restart {
 };
 
 /** Slots of thread.extra. */
-enum thread_extra : u32 { THREAD_EXTRA_FUTEX /* the waiter of its plain waits */ };
+enum thread_extra : u32 { THREAD_EXTRA_FUTEX /* the waiter of its plain waits */, THREAD_EXTRA_SEM_UNDO /* its undo list of SysV semaphores */ };
 
 struct thread {
 	struct task *task;                  /* [const] counted */
