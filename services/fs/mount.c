@@ -8,6 +8,7 @@
  * Lock order: mount_mutex → directory's inode lock.
  */
 #include "fs_impl.h"
+#include "hidden.h"
 
 enum : u32 { MOUNT_BUCKETS = 256 };
 struct mount_bucket { struct mount *head; };        /* RCU; under mount_mutex */
@@ -181,6 +182,15 @@ err_t
 mount_want_write(struct mount *mount)
 {
 	return mount != nullptr && (mount_flags(mount) & MS_RDONLY) != 0 ? EROFS : OK;
+}
+
+err_t
+mount_hidden(struct superblock *sb, struct path *scoped out)
+{
+	MUTEX_SCOPE(&mount_mutex);
+	TRY(mount_create(sb, sb->root, 0, &out->mount));
+	out->dentry = sb->root;
+	return OK;
 }
 
 err_t

@@ -7,6 +7,7 @@
 #include <syscall_handlers.h>
 
 #include "fs_impl.h"
+#include "hidden.h"
 
 enum : u32 {
 	OPEN_TMPFILE_BIT = 020000000,
@@ -162,6 +163,12 @@ err_t
 path_open(const struct path *scoped path, u32 flags, struct file **scoped out)
 {
 	return open_place(path, flags, false, out);
+}
+
+err_t
+path_open_made(const struct path *scoped path, u32 flags, struct file **scoped out)
+{
+	return open_place(path, flags, true, out);
 }
 
 /* --- O_CREAT, O_TMPFILE --- */
