@@ -14,6 +14,7 @@
 #include <initramfs.h>
 #include <inode.h>
 #include <mman.h>
+#include <mqueue.h>
 #include <pid.h>
 #include <pipe.h>
 #include <process.h>
@@ -58,6 +59,7 @@ kernel_main(void)
 	random_start();
 	if (devfs_init() != OK || random_init() != OK || tty_init() != OK || serial_init() != OK)
 		log_error("not all devices are there");
+	must(mqueue_init(), TEXT("mqueue"));
 	must(process_start(), TEXT("process"));
 	must(procfs_init(), TEXT("procfs"));
 	sysfs_init();
