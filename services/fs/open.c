@@ -68,7 +68,7 @@ file_open_inode(struct file *file)
 		return device_open(inode, file);
 	if (type == S_IFIFO)
 		return fifo_hook != nullptr ? fifo_hook(inode, file) : ENXIO;
-	return type == S_IFBLK || type == S_IFSOCK ? ENXIO : OK;
+	return type == S_IFBLK || type == S_IFSOCK || type == 0 ? ENXIO : OK; /* 0: an eventfd … by /proc/PID/fd/N */
 }
 
 err_t
@@ -126,7 +126,7 @@ may_open(const struct path *scoped path, u32 flags, u32 access)
 		return EPERM;
 	if ((flags & O_NOATIME) != 0 && cred_current()->fsuid != inode->uid && !capable(CAP_FOWNER))
 		return EPERM;
-	if ((access & MAY_WRITE) != 0 && !type_is_special(type))
+	if ((access & MAY_WRITE) != 0 && !type_is_special(type) && path->mount != nullptr)
 		return mount_want_write(path->mount);
 	return OK;
 }

@@ -56,7 +56,7 @@ fifo_enter(struct pipe *pipe, struct file *file, bool fifo, struct atomic32 **sc
 	u32 mode = file->mode & (FILE_READ | FILE_WRITE);
 	bool nonblock = (atomic32_load(&file->flags) & O_NONBLOCK) != 0;
 	bool readers = atomic32_load(&pipe->readers) != 0, writers = atomic32_load(&pipe->writers) != 0;
-	if (fifo && mode == FILE_WRITE && nonblock && !readers)
+	if (mode == FILE_WRITE && nonblock && !readers)
 		return ENXIO;
 	if ((mode & FILE_READ) != 0) {
 		(void)atomic32_add(&pipe->reads_opened, 1);

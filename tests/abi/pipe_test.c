@@ -2,6 +2,7 @@
 // Pipes and FIFOs: ends, atomicity, capacity, blocking, interruption.
 // syscalls: pipe pipe2 read write close fcntl readv writev ioctl poll fstat lseek mknod dup
 #include "abi.h"
+#include <sys/eventfd.h>
 
 TEST("pipe gives the two lowest descriptors, reading first")
 {
@@ -344,4 +345,37 @@ TEST("opening /proc/self/fd of a pipe gives the same pipe anew")
 	char target[64] = "";
 	MUST(readlink(name, target, sizeof(target) - 1));
 	CHECK(strncmp(target, "pipe:[", 6) == 0);
+}
+
+TEST("an end of a pipe is opened anew by /proc/self/fd, without waiting")
+{
+	int p[2];
+	char name[64], text[8] = "";
+	MUST(pipe(p));
+	CHECK_EQ(write(p[1], "ab", 2), 2);
+	sprintf(name, "/proc/self/fd/%d", p[0]);
+	int writer = open(name, O_WRONLY);
+	CHECK(writer >= 0);
+	MUST(close(p[1]));
+	CHECK_EQ(write(writer, "c", 1), 1);
+	MUST(close(writer));
+	int reader = open(name, O_RDONLY);
+	CHECK(reader >= 0);
+	sprintf(name, "/proc/self/fd/%d", open(name, O_PATH));
+	MUST(close(p[0]));
+	CHECK_EQ(read(reader, text, 8), 3);
+	CHECK_STR(text, "abc");
+	CHECK_EQ(read(reader, text, 8), 0);
+	struct pollfd poll_reader = { .fd = reader, .events = POLLIN };
+	CHECK_EQ(poll(&poll_reader, 1, 0), 1);
+	CHECK_EQ(poll_reader.revents, POLLHUP);
+}
+
+TEST("neither an eventfd nor a socket is opened by /proc/self/fd")
+{
+	char name[64];
+	sprintf(name, "/proc/self/fd/%d", eventfd(0, 0));
+	CHECK_ERRNO(open(name, O_RDWR), ENXIO);
+	sprintf(name, "/proc/self/fd/%d", socket(AF_UNIX, SOCK_STREAM, 0));
+	CHECK_ERRNO(open(name, O_RDWR), ENXIO);
 }

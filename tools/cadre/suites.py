@@ -7,6 +7,7 @@ import sys
 import time
 
 import abi
+import programs
 import qemu
 import sysfuzz
 from main import OUT, ROOT, build
@@ -190,6 +191,7 @@ SUITES = {
     "boot": (suite_boot, True, 2),
     "power": (suite_power, True, 2),
     "abi": (abi.suite, False, 3),
+    "programs": (programs.suite, False, 3),
     "sysfuzz": (sysfuzz.suite, False, 3),
 }
 
