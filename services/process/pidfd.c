@@ -83,6 +83,26 @@ pidfd_create(struct process *process, u32 flags, struct file **scoped out)
 	return err;
 }
 
+static pidfd_directory_fn *directory_hook;          /* [boot] */
+
+void
+pidfd_directory_register(pidfd_directory_fn *find)
+{
+	directory_hook = find;
+}
+
+/** As pidfd_process, for a directory of /proc too. */
+static err_t
+pidfd_or_directory_process(i32 fd, struct process **scoped out)
+{
+	err_t err = pidfd_process(fd, out);
+	if (err != EBADF || directory_hook == nullptr)
+		return err;
+	REF_SCOPE(file, file);
+	TRY(fd_get(fd, &file));
+	return directory_hook(file, out);
+}
+
 err_t
 pidfd_process(i32 fd, struct process **scoped out)
 {
@@ -184,6 +204,6 @@ sys_pidfd_send_signal(i32 pidfd, i32 sig, uaddr_t info, u32 flags)
 	REF_SCOPE(process, process);
 	if (flags != 0)
 		return EINVAL;
-	TRY(pidfd_process(pidfd, &process));
+	TRY(pidfd_or_directory_process(pidfd, &process));
 	return atomic32_load(&process->reaped) != 0 ? ESRCH : signal_queue_user(process, (u32)sig, info);
 }

@@ -8,6 +8,7 @@
 #include <cadre/time.h>
 
 #include <clock.h>
+#include <process.h>
 #include <procfs.h>
 
 #include "proc_impl.h"
@@ -235,9 +236,24 @@ proc_mount(const struct fs_type *type, struct cbytes source, struct cbytes optio
 }
 static const struct fs_type proc_type = { .name = "proc", .flags = FS_NODEV | FS_USER_MOUNT, .mount = proc_mount };
 
+/** The process of an open /proc/PID, a zombie too. */
+static err_t
+directory_process(struct file *file, struct process **scoped out)
+{
+	struct inode *inode = file->inode;
+	if (inode == nullptr || inode->sb->ops != &proc_ops)
+		return EBADF;
+	struct text_node *node = text_node_of(inode);
+	if (node->table != &process_table || node->entry != process_table.at(0))
+		return EBADF;
+	*out = process_find((u32)node->id);
+	return *out != nullptr && (*out)->start_ns == node->stamp ? OK : ESRCH;
+}
+
 err_t
 procfs_init(void)
 {
+	pidfd_directory_register(directory_process);
 	fs_register(&proc_type);
 	return cpu_stat_init();
 }

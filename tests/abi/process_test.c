@@ -442,3 +442,26 @@ ROLE
 			pause();
 	return atoi(argv[0]);
 }
+
+TEST("pidfd_send_signal takes an open directory of /proc")
+{
+	char name[64];
+	pid_t pid = fork();
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	sprintf(name, "/proc/%d", pid);
+	int fd = open(name, O_RDONLY | O_DIRECTORY), task, proc = open("/proc", O_RDONLY), path = open(name, O_PATH);
+	strcat(name, "/task");
+	task = open(name, O_RDONLY);
+	CHECK(fd >= 0);
+	CHECK_ERRNO(syscall(SYS_pidfd_send_signal, task, 0, NULL, 0), EBADF);
+	CHECK_ERRNO(syscall(SYS_pidfd_send_signal, proc, 0, NULL, 0), EBADF);
+	CHECK_ERRNO(syscall(SYS_pidfd_send_signal, path, 0, NULL, 0), EBADF);
+	CHECK_EQ(syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0), 0);
+	int status = 0;
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(WTERMSIG(status), SIGTERM);
+	CHECK_ERRNO(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), ESRCH);
+}
