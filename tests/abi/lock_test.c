@@ -180,7 +180,7 @@ TEST("a waiting flock is granted when the holder ends, or interrupted")
 	child = SPAWN({
 		int mine = open("f", O_RDONLY);
 		on_signal(SIGALRM, count_signal, 0);
-		ualarm(50000, 0);
+		ualarm(50000, 50000);
 		_exit(flock(mine, LOCK_SH) == -1 && errno == EINTR ? 4 : 1);
 	});
 	CHECK_EQ(reap(child), 4);

@@ -141,15 +141,20 @@ TEST("SIGCHLD ignored, or SA_NOCLDWAIT, leaves no zombies")
 
 TEST("wait4 is interrupted by a signal, or restarted")
 {
-	pid_t child = SPAWN({ sleep_ms(250); _exit(2); });
+	int p[2];
+	char c;
+	MUST(pipe(p));
+	pid_t child = SPAWN({ MUST(read(p[0], &c, 1)); sleep_ms(250); _exit(2); });
 	on_signal(SIGALRM, count_signal, 0);
-	ualarm(40000, 0);
+	ualarm(40000, 40000);
 	CHECK_ERRNO(waitpid(child, NULL, 0), EINTR);
+	ualarm(0, 0);
+	int before = signals_seen, status = 0;
 	on_signal(SIGALRM, count_signal, SA_RESTART);
 	ualarm(40000, 0);
-	int status = 0;
+	MUST(write(p[1], "x", 1));
 	CHECK_EQ(waitpid(child, &status, 0), child);
-	CHECK_EQ(signals_seen, 2);
+	CHECK(signals_seen > before);
 }
 
 TEST("vfork suspends the parent until exit or exec")
