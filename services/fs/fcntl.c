@@ -235,7 +235,7 @@ control(i32 fd, struct file *file, u32 command, u64 arg, u64 *scoped result)
 	if (err != ENOSYS)
 		return err;
 	if ((command >= F_GETLK && command <= F_SETLKW) || (command >= F_OFD_GETLK && command <= F_OFD_SETLKW))
-		return file_lock_control(file, command, UADDR(arg));
+		return file_lock_control(fd, file, command, UADDR(arg));
 	switch (command) {
 	case F_SETFL:
 		return flags_set(file, fd, (u32)arg);

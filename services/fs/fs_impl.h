@@ -169,7 +169,7 @@ void kind_attr(const struct file *file, struct inode_attr *scoped attr);
 /* --- file.c, open.c --- */
 void file_locks_release(struct file *file);         /* locks.c: flock and OFD locks, at the last reference */
 void file_locks_flush(struct file *file, struct fd_table *table);  /* POSIX locks of the table's users, at each close */
-err_t file_lock_control(struct file *file, u32 command, uaddr_t arg);   /* fcntl's F_SETLK and its kin */
+err_t file_lock_control(i32 fd, struct file *file, u32 command, uaddr_t arg);   /* fcntl's F_SETLK and its kin */
 void inode_locks_end(struct inode *inode);
 err_t file_async_set(struct file *file, i32 fd, bool on);  /* async.c: O_ASYNC */
 err_t device_open(struct inode *inode, struct file *file);

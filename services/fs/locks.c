@@ -366,8 +366,16 @@ lock_allowed(const struct file *file, i16 type)
 	return type == F_UNLCK ? OK : EINVAL;
 }
 
+/** Whether the descriptor has been closed by another thread: its close has looked for locks before this one was there, so nobody would take it back. */
+static bool
+was_closed(i32 fd, const struct file *file)
+{
+	REF_SCOPE(file, now);
+	return fd_get_any(fd, &now) != OK || now != file;
+}
+
 err_t
-file_lock_control(struct file *file, u32 command, uaddr_t arg)
+file_lock_control(i32 fd, struct file *file, u32 command, uaddr_t arg)
 {
 	struct flock flock = {};
 	struct inode *inode = file_inode(file);
@@ -386,7 +394,11 @@ file_lock_control(struct file *file, u32 command, uaddr_t arg)
 		return copy_out_value(arg, flock);
 	}
 	TRY(lock_allowed(file, flock.type));
-	return lock_set(inode, &wanted, flock.type == F_UNLCK, command == F_SETLKW || command == F_OFD_SETLKW);
+	TRY(lock_set(inode, &wanted, flock.type == F_UNLCK, command == F_SETLKW || command == F_OFD_SETLKW));
+	if (ofd || flock.type == F_UNLCK || !was_closed(fd, file))
+		return OK;
+	(void)lock_set(inode, &wanted, true, false);
+	return EBADF;
 }
 
 /* --- flock(2) --- */
