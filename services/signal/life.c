@@ -46,20 +46,14 @@ handlers_of(struct signal_process *sp)
 
 /** A copy of `from`, all SIG_DFL where that is null. => null: ENOMEM */
 static struct signal_handlers *
-handlers_copy(struct signal_handlers *from)
+handlers_copy(struct signal_handlers *from) NO_THREAD_SAFETY("the copy is the caller's alone")
 {
 	struct signal_handlers *copy = signal_handlers_alloc();
 	if (copy == nullptr || from == nullptr)
 		return copy;
-	for (u32 i = 1; i <= SIGNAL_MAX; i++) {
-		struct signal_action action = {};
-		{
-			IRQ_SPIN_SCOPE(&from->lock);
-			action = *ELEM(from->actions, i);
-		}
-		IRQ_SPIN_SCOPE(&copy->lock);
-		*ELEM(copy->actions, i) = action;
-	}
+	IRQ_SPIN_SCOPE(&from->lock);
+	for (u32 i = 1; i <= SIGNAL_MAX; i++)
+		*ELEM(copy->actions, i) = *ELEM(from->actions, i);
 	return copy;
 }
 

@@ -23,7 +23,7 @@ batch_take(struct vm_map *from, struct fork_batch *batch, u64 *scoped at, u64 en
 	VM_CURSOR_SCOPE(cursor);
 	batch->count = 0;
 	TRY(vm_cursor_open(from->space, UADDR(*at), UADDR(end), &cursor));
-	while (batch->count < BATCH_MAX && vm_cursor_at(&cursor).raw < end && vm_cursor_next(&cursor)) {
+	while (batch->count < BATCH_MAX && vm_cursor_next(&cursor)) {
 		struct vm_entry entry = vm_cursor_query(&cursor);
 		u64 here = vm_cursor_at(&cursor).raw;
 		vm_cursor_seek(&cursor, UADDR(here + PAGE_SIZE));
