@@ -213,7 +213,7 @@ others_end(struct thread *thread)
 	pid_exchange(thread, leader);
 	process->leader = thread;
 	thread_list_remove(&process->threads, leader);
-	pid_remove_thread(leader);
+	thread_forget(leader);
 	return OK;
 }
 

@@ -146,6 +146,13 @@ end_notify(struct process *process) MUST_HOLD(&pid_lock)
 /* --- the tree --- */
 
 void
+thread_forget(struct thread *thread)
+{
+	pid_remove_thread(thread);
+	(void)atomic64_sub(&thread->cred->user->threads, 1);
+}
+
+void
 process_release_ids(struct process *process)
 {
 	struct thread *leader = nullptr;
@@ -159,7 +166,7 @@ process_release_ids(struct process *process)
 		thread_list_remove(&process->threads, leader);
 	}
 	process_group_enter(process, nullptr);
-	pid_remove_thread(leader);
+	thread_forget(leader);
 	pid_remove_process(process);
 }
 
@@ -325,7 +332,7 @@ thread_count_out(struct process *process, struct thread *thread)
 			process->exit_code = thread->exit_code;
 	} else {
 		thread_list_remove(&process->threads, thread);
-		pid_remove_thread(thread);
+		thread_forget(thread);
 	}
 	return process->thread_count == 0;
 }
@@ -349,7 +356,6 @@ thread_end(struct thread *thread)
 	peak_note(process, thread);
 	vm_map_activate(nullptr);
 	thread_drop_resources(thread);
-	(void)atomic64_sub(&thread->cred->user->threads, 1);
 	bool last = thread_count_out(process, thread);
 	if (!last) {
 		/* execve waits there for the others to go. */

@@ -41,6 +41,8 @@ void thread_leave_map(struct thread *thread);
 void process_drop_exe(struct process *process);
 /** Takes a dead child out of the tree and the table of ids. Its last reference may go. */
 void process_release_ids(struct process *process) MUST_HOLD(&pid_lock);
+/** Takes a thread that has ended from those findable, and from its user's: zombies count for RLIMIT_NPROC. */
+void thread_forget(struct thread *thread) MUST_HOLD(&pid_lock);
 /** Waits like TASK_KILLABLE: only the end of the thread cuts it short. */
 #define WAIT_KILLABLE(queue, condition)                                                                                \
 	({                                                                                                             \

@@ -426,6 +426,28 @@ TEST("exit of one thread is not the process's, exit_group is")
 	}), 33);
 }
 
+TEST("zombies count for RLIMIT_NPROC until they are waited for")
+{
+	CHECK_EQ(IN_CHILD({
+		struct rlimit limit = { 4, 4 };
+		if (setresuid(4242, 4242, 4242) || setrlimit(RLIMIT_NPROC, &limit))
+			_exit(9);
+		int made = 0;
+		pid_t child;
+		siginfo_t info;
+		while (made < 10 && (child = fork()) >= 0) {
+			if (child == 0)
+				_exit(0);
+			waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT);
+			made++;
+		}
+		if (made != 3 || errno != EAGAIN || wait(NULL) < 0)
+			_exit(8);
+		child = fork();
+		_exit(child > 0 ? 3 : child == 0 ? 0 : 7);
+	}), 3);
+}
+
 TEST("RLIMIT_NPROC stops others than root with EAGAIN")
 {
 	struct rlimit limit = { 1, 1 };
