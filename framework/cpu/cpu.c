@@ -13,16 +13,11 @@ static u64 online_bits;          /* [atomic] bit n: cpu_table[n] is online; bits
 static struct cpu boot_cpu;
 
 /* The image's section of per-CPU data, which is the boot CPU's own copy. Absent where nothing defines any. */
-extern u8 __start_cpu_local[] __attribute__((weak));
 extern u8 __stop_cpu_local[] __attribute__((weak));
 
 enum : u64 { AREA_LOCAL_OFF = (sizeof(struct cpu) + 63) / 64 * 64 };
 
-static u64
-local_len(void)
-{
-	return (u64)__stop_cpu_local - (u64)__start_cpu_local;
-}
+static u64 local_len(void) { return (u64)__stop_cpu_local - (u64)__start_cpu_local; }
 
 struct cpu *
 cpu_area_create(u32 id)
@@ -58,17 +53,9 @@ cpu_online(void)
 	__atomic_store_n(&cpu->online, 1, __ATOMIC_RELEASE);
 }
 
-u32
-cpu_count(void)
-{
-	return __atomic_load_n(&cpu_online_count, __ATOMIC_ACQUIRE);
-}
+u32 cpu_count(void) { return __atomic_load_n(&cpu_online_count, __ATOMIC_ACQUIRE); }
 
-struct cpu_set
-cpu_online_set(void)
-{
-	return (struct cpu_set){ __atomic_load_n(&online_bits, __ATOMIC_ACQUIRE) };
-}
+struct cpu_set cpu_online_set(void) { return (struct cpu_set){ __atomic_load_n(&online_bits, __ATOMIC_ACQUIRE) }; }
 
 u32
 cpu_current(void)
@@ -99,11 +86,7 @@ local_at(const struct cpu *cpu, const void *image)
 	return (u8 *)cpu->local + off;
 }
 
-void *
-cpu_local_here_(void *image)
-{
-	return local_at(this_cpu(), image);
-}
+void *cpu_local_here_(void *image) { return local_at(this_cpu(), image); }
 
 void *
 cpu_local_of_(void *image, u32 id)

@@ -49,5 +49,10 @@ void cpu_online(void);
  * => fn is short, takes at most raw locks that nobody holds across a cpu_call, and does not call cpu_call itself (asserted).
  */
 void cpu_call(struct cpu_set set, void (*fn)(void *), void *arg);
+/** This CPU's copy of a variable of CPU_LOCAL_DEFINE; stable while preemption or interrupts are off. */
+extern u8 __start_cpu_local[] __attribute__((weak));
+/* SAFETY: each area's local data is a copy of the section: cpu_area_create. */
+#define CPU_LOCAL_HERE(name)                                                                                           \
+	((typeof(name##_cpu_local_) *)((u64)arch_cpu_load(local) + ((u64)&name##_cpu_local_ - (u64)__start_cpu_local)))
 /** The set of all CPUs online. */
 struct cpu_set cpu_online_set(void);

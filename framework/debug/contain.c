@@ -29,46 +29,46 @@ static u64 contain_total;                /* [atomic] */
 static u64 contain_second;               /* [atomic] the second that contain_logged counts in */
 static u32 contain_logged;               /* [atomic] */
 
-/** The innermost frame's place: the interrupt handler's or the task's. Interrupts are off. */
+/** The innermost frame's place: the interrupt handler's or the task's, out of reach of each other. */
 static struct contain_frame **
-contain_chain(struct cpu *cpu)
+contain_chain(void)
 {
-	return cpu->irq_depth != 0 || cpu->current == nullptr ? &cpu->contain_irq : &cpu->current->contain;
+	struct task *self = task_self();
+	return in_handler() || self == nullptr ? &this_cpu()->contain_irq : &self->contain;
 }
 
+/* With interrupts on, what is read here is the task's on whichever CPU it is: a handler leaves each as it was. */
 void
 contain_push(struct contain_frame *frame)
 {
-	bool irqs_on = arch_irq_enabled();
-	u64 flags = arch_irq_save();
-	struct cpu *cpu = this_cpu();
-	const struct task *holder = lock_holder(cpu);
-	struct contain_frame **chain = contain_chain(cpu);
+	const struct task *holder = lock_self();
+	struct contain_frame **chain = contain_chain();
 
-	*frame = (struct contain_frame){
-		.outer = *chain, .irqs_on = irqs_on, .cursor_open = cpu->current != nullptr && vm_cursor_is_open(),
-		.preempt_off = cpu->preempt_off, .irq_depth = cpu->irq_depth, .raw_depth = cpu->raw_depth,
-		.nlocks = holder->nlocks, .rcu_depth = holder->rcu_depth, .pins = holder->pins,
-		.stack_limit = cpu->stack_limit,
-	};
-	if (!irqs_on)
-		stack_limit_set(cpu, (u64)frame, cpu->irq_depth != 0 && frame->outer == nullptr ?
-		                                 STACK_RESERVE_HANDLER : STACK_RESERVE_POLICY);
+	frame->outer = *chain;
+	frame->irqs_on = arch_irq_enabled();
+	frame->cursor_open = holder->cursor != nullptr;
+	frame->preempt_off = arch_cpu_load(preempt_off);
+	frame->irq_depth = arch_cpu_load(irq_depth);
+	frame->raw_depth = arch_cpu_load(raw_depth);
+	frame->nlocks = holder->nlocks;
+	frame->rcu_depth = holder->rcu_depth;
+	frame->pins = holder->pins;
+	frame->stack_limit = arch_cpu_load(stack_limit);
+	if (!frame->irqs_on)
+		stack_limit_set(this_cpu(), (u64)frame, frame->irq_depth != 0 && frame->outer == nullptr ?
+		                                         STACK_RESERVE_HANDLER : STACK_RESERVE_POLICY);
 	*chain = frame;
-	arch_irq_restore(flags);
 }
 
 void
 contain_end(struct contain_frame *frame)
 {
-	u64 flags = arch_irq_save();
-	struct contain_frame **chain = contain_chain(this_cpu());
+	struct contain_frame **chain = contain_chain();
 
 	fw_assert(*chain == frame);
 	*chain = frame->outer;
 	if (!frame->irqs_on)
 		this_cpu()->stack_limit = frame->stack_limit;
-	arch_irq_restore(flags);
 }
 
 /** Step 3. Runs on the frame's own stack, interrupts off. */
@@ -93,7 +93,7 @@ contain_recovered(struct contain_frame *frame)
 [[noreturn]] static void
 contain_release(struct cpu *cpu, struct contain_cpu *state)
 {
-	struct contain_frame **chain = contain_chain(cpu);
+	struct contain_frame **chain = contain_chain();
 	struct contain_frame *frame = *chain;
 	struct task *holder = lock_holder(cpu);
 
@@ -164,7 +164,7 @@ trap_in_kernel(const struct kernel_trap *trap)
 	(void)arch_irq_save();
 	struct cpu *cpu = this_cpu();
 	struct contain_cpu *state = &contain_cpus[cpu->id % CPU_MAX];
-	struct contain_frame *frame = *contain_chain(cpu);
+	struct contain_frame *frame = *contain_chain();
 	bool service = trap->from_service_fault && frame != nullptr && cpu->raw_depth <= frame->raw_depth;
 	bool retry = service && state->step == CONTAIN_RELEASING && state->retries++ <= TASK_LOCKS_MAX + IRQ_LOCKS_MAX;
 
@@ -223,8 +223,4 @@ contain_call(contained_fn *fn, struct object *arg)
 	return CONTAINED(fn(arg));
 }
 
-u64
-contain_count(void)
-{
-	return __atomic_load_n(&contain_total, __ATOMIC_RELAXED);
-}
+u64 contain_count(void) { return __atomic_load_n(&contain_total, __ATOMIC_RELAXED); }

@@ -16,11 +16,7 @@ enum : u32 { PANIC_STATUS = 0x7f, PANIC_LINE_MAX = 320, PANIC_BACKTRACE = 32, PA
 static u32 panic_owner;   /* [atomic] number + 1 of the CPU that panics */
 static u32 panic_depth;   /* [self] of panic_owner */
 
-bool
-panic_started(void)
-{
-	return __atomic_load_n(&panic_owner, __ATOMIC_RELAXED) != 0;
-}
+bool panic_started(void) { return __atomic_load_n(&panic_owner, __ATOMIC_RELAXED) != 0; }
 
 /** Prints one line of the report, by no lock and no ring. */
 static void

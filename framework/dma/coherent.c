@@ -21,11 +21,7 @@ dma_coherent_free(struct dma_coherent *mem)
 	heap_put(&dma_coherent_handle_type, (struct object *)mem);
 }
 
-daddr_t
-dma_coherent_daddr(struct dma_coherent *mem)
-{
-	return dma_buffer_daddr((const struct dma_buffer *)mem);
-}
+daddr_t dma_coherent_daddr(struct dma_coherent *mem) { return dma_buffer_daddr((const struct dma_buffer *)mem); }
 
 /** Where an access goes. Inline: a trap's back trace begins at the service. */
 [[gnu::always_inline]] static inline u8 *

@@ -31,11 +31,7 @@ dma_stream_free(struct dma_stream *stream)
 	heap_put(&dma_stream_handle_type, (struct object *)stream);
 }
 
-daddr_t
-dma_stream_daddr(struct dma_stream *stream)
-{
-	return dma_buffer_daddr((const struct dma_buffer *)stream);
-}
+daddr_t dma_stream_daddr(struct dma_stream *stream) { return dma_buffer_daddr((const struct dma_buffer *)stream); }
 
 /** Where a copy goes that the stream must not be `against`. Inline: a trap's back trace begins at the service. */
 [[gnu::always_inline]] static inline u8 *

@@ -154,8 +154,4 @@ irq_dispatch(u32 vector)
 	arch_irq_eoi();
 }
 
-u64
-irq_spurious_count(void)
-{
-	return __atomic_load_n(&irq_spurious, __ATOMIC_RELAXED);
-}
+u64 irq_spurious_count(void) { return __atomic_load_n(&irq_spurious, __ATOMIC_RELAXED); }

@@ -255,17 +255,20 @@ vm_cursor_open(struct vm_space *space, uaddr_t start, uaddr_t end, struct vm_cur
 		misuse("vm_cursor_open with interrupts off");
 	handle_enter(&vm_space_handle_type, space);
 	preempt_pin();   /* no service can undo it, so the CPU's one cursor is this task's */
-	struct vm_cursor_state *c = cpu_local_here_(&cursor_state_cpu_local_);
+	struct vm_cursor_state *c = CPU_LOCAL_HERE(cursor_state);
 	fw_assert(c->ticket == 0);
 	u32 cpu = this_cpu()->id;
-	u64 count = c->count + 1;
-	*c = (struct vm_cursor_state){
-		.ticket = count * CPU_MAX + cpu, .count = count, .space = space, .start = start.raw, .end = end.raw, .va = start.raw,
-		.flush_start = ~(u64)0,
-	};
+	c->ticket = ++c->count * CPU_MAX + cpu;
+	c->space = space;
+	c->start = c->va = start.raw;
+	c->end = end.raw;
+	c->leaf = nullptr;
+	c->mapped = c->unmapped = 0;   /* no flush is pending, and the batch is empty: cursor_flush at the last close */
+	c->flush_start = ~(u64)0;
+	c->flush_end = 0;
 	task->cursor = c;
 	range_acquire(space, cpu, start.raw, end.raw);
-	if (!edge_part(c, start.raw) || !edge_part(c, end.raw - PAGE_SIZE)) {
+	if (!edge_part(c, start.raw) || (end.raw - start.raw > PAGE_SIZE && !edge_part(c, end.raw - PAGE_SIZE))) {
 		cursor_end(task, c);
 		return ENOMEM;
 	}
@@ -317,11 +320,7 @@ cursor_check(const struct vm_cursor *cursor, u64 npages)
 
 /* --- what cursors do --- */
 
-uaddr_t
-vm_cursor_at(const struct vm_cursor *cursor)
-{
-	return UADDR(cursor_check(cursor, 0)->va);
-}
+uaddr_t vm_cursor_at(const struct vm_cursor *cursor) { return UADDR(cursor_check(cursor, 0)->va); }
 
 void
 vm_cursor_seek(struct vm_cursor *cursor, uaddr_t va)

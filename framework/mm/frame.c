@@ -5,9 +5,9 @@
  * | state | leaves it by |
  * | --- | --- |
  * | FRAME_FREE | claim: compare-and-swap to FRAME_RESERVED by the one who was given it |
- * | FRAME_RESERVED (claimed) | the claimer, once it has zeroed it: to any use |
- * | FRAME_UNTYPED | the last reference of both kinds: to FRAME_FREE |
- * | others | their owner in the framework: to FRAME_FREE |
+ * | FRAME_RESERVED (claimed) | the claimer, once it has zeroed it: to any use; or a CPU's cache, to FRAME_FREE |
+ * | FRAME_UNTYPED | the last reference of both kinds: to FRAME_RESERVED, into a cache |
+ * | others | their owner in the framework: to FRAME_RESERVED or FRAME_FREE |
  *
  * A claim succeeds for one CPU only, whatever the policy answers, so no frame has two users. An access through a
  * handle holds a
@@ -35,10 +35,10 @@ CPU_LOCAL_DEFINE(frame_counts, frame_counts);
 static void
 frames_count(enum frame_use from, enum frame_use to, u64 n)
 {
-	/* Should the task move to another CPU in between, the sum is right all the same. */
-	typeof(frame_counts_cpu_local_) *counts = cpu_local_here_(&frame_counts_cpu_local_);
-	__atomic_fetch_sub(&counts->by_use[from], (i64)n, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&counts->by_use[to], (i64)n, __ATOMIC_RELAXED);
+	IRQ_OFF_SCOPE();
+	struct frame_counts *counts = CPU_LOCAL_HERE(frame_counts);
+	__atomic_store_n(&counts->by_use[from], counts->by_use[from] - (i64)n, __ATOMIC_RELAXED);
+	__atomic_store_n(&counts->by_use[to], counts->by_use[to] + (i64)n, __ATOMIC_RELAXED);
 }
 
 /* --- the policy --- */
@@ -116,14 +116,97 @@ shootdown_allowed(void)
 	return arch_irq_enabled() && arch_cpu_load(raw_depth) == 0 && arch_cpu_load(irq_depth) == 0;
 }
 
-/** Gives the policy what the kernel holds unused. => true: there was something. */
+/* --- each CPU's cache of single frames, claimed and counted as free, so that the policy is asked for many at once --- */
+
+enum : u32 { CACHE_MAX = 64, CACHE_BATCH = 16 };
+struct frame_cache { u32 n, frames[CACHE_MAX]; };   /* [self] interrupts off */
+CPU_LOCAL_DEFINE(frame_cache, frame_cache);
+
+/** Another policy than the image's is asked for each frame: a test's, or the fallback. */
+static bool cache_serves(void) { return __atomic_load_n(&frame_policy_active, __ATOMIC_RELAXED) == &frame_policy; }
+
+static u64
+cache_pop(void)
+{
+	IRQ_OFF_SCOPE();
+	struct frame_cache *cache = CPU_LOCAL_HERE(frame_cache);
+	return cache->n > 0 ? cache->frames[--cache->n % CACHE_MAX] : FRAME_NONE;
+}
+
+/** A frame that is claimed. => false: no room. */
 static bool
+cache_push(u64 pfn)
+{
+	IRQ_OFF_SCOPE();
+	struct frame_cache *cache = CPU_LOCAL_HERE(frame_cache);
+	if (cache->n == CACHE_MAX)
+		return false;
+	cache->frames[cache->n++ % CACHE_MAX] = (u32)pfn;
+	return true;
+}
+
+/** Gives the policy up to n of the frames here. => false: there were none, or it trapped. */
+static bool
+cache_drain(u32 n)
+{
+	u64 pfns[CACHE_BATCH], pfn;
+	u32 count = 0;
+	while (count < MIN(n, CACHE_BATCH) && (pfn = cache_pop()) != FRAME_NONE) {
+		__atomic_store_n(&frame_at(pfn)->word, ref_word(FRAME_FREE, 0, 0), __ATOMIC_RELEASE);
+		pfns[count++] = pfn;
+	}
+	return count > 0 && FRAME_POLICY(for (u32 i = 0; i < count; i++) policy->free(pfns[i], 1));
+}
+
+static void
+cache_drain_here(void *unused)
+{
+	(void)unused;
+	while (cache_drain(CACHE_BATCH))
+		;
+}
+
+/** A frame from the policy, claimed, and more for the cache. */
+static u64
+cache_fill(void)
+{
+	u64 pfns[CACHE_BATCH];
+	u32 n = 0;
+	if (!FRAME_POLICY(while (n < CACHE_BATCH && (pfns[n] = policy->alloc(1, 1, FRAME_NONE)) != FRAME_NONE) n++))
+		return FRAME_NONE;
+	while (n > 0) {
+		if (!frames_claim(pfns[--n], 1, 1, FRAME_NONE))
+			policy_fault(&policy_fault_counts.frame, TEXT("a frame that is not free"));
+		else if (n == 0 || !cache_push(pfns[n]))
+			return pfns[n];
+	}
+	return FRAME_NONE;
+}
+
+/** The frame is claimed, and counted as free already. */
+static void
+frame_give(u64 pfn)
+{
+	if (cache_serves()) {
+		while (!cache_push(pfn))
+			(void)cache_drain(CACHE_BATCH);
+		return;
+	}
+	__atomic_store_n(&frame_at(pfn)->word, ref_word(FRAME_FREE, 0, 0), __ATOMIC_RELEASE);
+	(void)FRAME_POLICY(policy->free(pfn, 1));
+}
+
+/** Gives the policy what the kernel holds unused, here and, where this CPU may wait for others, everywhere. */
+static void
 memory_reclaim(void)
 {
-	if (!shootdown_allowed())
-		return false;
-	bool stacks = stack_trim(0);
-	return heap_shrink() || stacks;
+	if (!shootdown_allowed()) {
+		cache_drain_here(nullptr);
+		return;
+	}
+	(void)stack_trim(0);
+	(void)heap_shrink();
+	cpu_call(cpu_online_set(), cache_drain_here, nullptr);
 }
 
 /** n frames, claimed and neither zeroed nor counted. */
@@ -134,10 +217,16 @@ frames_take(u64 n, u64 align, u64 limit)
 		fw_assert(n == 1);
 		return frame_early.next++;
 	}
+	u64 pfn = FRAME_NONE;
+	if (n == 1 && align == 1 && limit == FRAME_NONE && cache_serves() &&
+	    ((pfn = cache_pop()) != FRAME_NONE || (pfn = cache_fill()) != FRAME_NONE))
+		return pfn;
 	fw_assert(n > 0 && align > 0 && (align & (align - 1)) == 0);
-	u64 pfn = frames_ask(n, align, limit);
-	if (pfn == FRAME_NONE && memory_reclaim())
+	pfn = frames_ask(n, align, limit);
+	if (pfn == FRAME_NONE) {
+		memory_reclaim();
 		pfn = frames_ask(n, align, limit);
+	}
 	if (pfn == FRAME_NONE || frames_claim(pfn, n, align, limit))
 		return pfn;
 	policy_fault(&policy_fault_counts.frame, TEXT("frames that are not free, or not as asked for"));
@@ -174,12 +263,16 @@ kernel_frames_alloc(u64 n, u64 align, u64 limit, enum frame_use use)
 void
 kernel_frames_free(u64 pfn, u64 n, enum frame_use use)
 {
+	u32 to = n == 1 ? FRAME_RESERVED : FRAME_FREE;
 	for (u64 i = 0; i < n; i++) {
-		bool mine = ref_move(&frame_at(pfn + i)->word, ref_word(use, 0, 0), ref_word(FRAME_FREE, 0, 0));
+		bool mine = ref_move(&frame_at(pfn + i)->word, ref_word(use, 0, 0), ref_word(to, 0, 0));
 		fw_assert(mine);
 	}
 	frames_count(use, FRAME_FREE, n);
-	(void)FRAME_POLICY(policy->free(pfn, n));
+	if (n == 1)
+		frame_give(pfn);
+	else
+		(void)FRAME_POLICY(policy->free(pfn, n));
 }
 
 enum frame_use
@@ -325,24 +418,20 @@ frame_check(const struct frame *frame)
 		misuse("null frame");
 }
 
-bool
-frame_pin(struct frame *frame)
-{
-	return ref_get(&frame->word, FRAME_UNTYPED, REF_FRAMEWORK);
-}
+bool frame_pin(struct frame *frame) { return ref_get(&frame->word, FRAME_UNTYPED, REF_FRAMEWORK); }
 
-/** After the last reference: the state is FRAME_FREE. */
+/** After the last reference: the state is FRAME_RESERVED. */
 static void
 frame_freed(struct frame *frame)
 {
 	frames_count(FRAME_UNTYPED, FRAME_FREE, 1);
-	(void)FRAME_POLICY(policy->free(frame_pfn(frame), 1));
+	frame_give(frame_pfn(frame));
 }
 
 void
 frame_unpin(struct frame *frame)
 {
-	enum ref_put put = ref_put(&frame->word, FRAME_UNTYPED, REF_FRAMEWORK, ref_word(FRAME_FREE, 0, 0));
+	enum ref_put put = ref_put(&frame->word, FRAME_UNTYPED, REF_FRAMEWORK, ref_word(FRAME_RESERVED, 0, 0));
 	fw_assert(put != REF_NONE);
 	if (put == REF_LAST)
 		frame_freed(frame);
@@ -364,11 +453,7 @@ frame_map_drop(struct frame *frame)
 	frame_unpin(frame);
 }
 
-struct frame *
-frame_alloc(void)
-{
-	return frame_alloc_filled((struct cbytes){});
-}
+struct frame *frame_alloc(void) { return frame_alloc_filled((struct cbytes){}); }
 
 struct frame *
 frame_alloc_filled(struct cbytes contents)
@@ -401,7 +486,7 @@ void
 frame_put(struct frame *frame)
 {
 	frame_check(frame);
-	enum ref_put put = ref_put(&frame->word, FRAME_UNTYPED, REF_SERVICE, ref_word(FRAME_FREE, 0, 0));
+	enum ref_put put = ref_put(&frame->word, FRAME_UNTYPED, REF_SERVICE, ref_word(FRAME_RESERVED, 0, 0));
 	if (put == REF_NONE)
 		misuse("frame_put: no service has a reference");
 	if (put == REF_LAST)

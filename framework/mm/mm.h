@@ -85,6 +85,7 @@ void heap_discard(const struct heap_type *type, void *object);
 void heap_hold(const struct heap_type *type, void *object);       /* a framework reference more; the object must be live by the caller's knowledge */
 bool heap_hold_live(const struct heap_type *type, void *object);  /* the same where live, else false */
 void heap_drop(const struct heap_type *type, void *object);       /* a framework reference less; the last of both kinds runs release */
+const struct heap_type *heap_type_at(const void *object);         /* whose object that is, live or not; an address never changes that. Null: no object */
 bool heap_is_orphan(const struct heap_type *type, void *object);  /* no service has a reference to it */
 /**
  * A framework reference for the time of a call on a handle that a service presents; misuse where it is null or not

@@ -20,11 +20,7 @@ static u64 stack_used[STACK_SLOTS / 64];   /* [stack_lock] slots that have an ow
 static u64 stack_idle[STACK_SLOTS / 64];   /* [stack_lock] mapped, without a task */
 static u32 stack_nidle;                    /* [stack_lock] */
 
-static u64
-slot_base(u64 slot)
-{
-	return STACK_BASE + slot * STACK_SLOT + PAGE_SIZE;
-}
+static u64 slot_base(u64 slot) { return STACK_BASE + slot * STACK_SLOT + PAGE_SIZE; }
 
 u64
 stack_low(u64 sp)

@@ -82,11 +82,7 @@ vm_space_frames(struct vm_space *space)
 
 /* --- loading --- */
 
-static u16
-space_asid(const struct space_cpu *here)
-{
-	return arch_asid_count() == 0 ? 0 : (u16)(here->current + 1);
-}
+static u16 space_asid(const struct space_cpu *here) { return arch_asid_count() == 0 ? 0 : (u16)(here->current + 1); }
 
 /** Loads another space; interrupts are off, and the caller gives its reference. null: the kernel's own tables. */
 static void
@@ -180,11 +176,7 @@ vm_space_put(struct vm_space *space)
 	space_abandon(space);
 }
 
-struct vm_space *
-vm_space_current(void)
-{
-	return task_current()->space;
-}
+struct vm_space *vm_space_current(void) { return task_current()->space; }
 
 /* --- forgetting --- */
 

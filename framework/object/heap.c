@@ -5,10 +5,12 @@
  * Why no answer of the policy can do harm: a slot is handed out only by a compare-and-swap of its header from free to
  * claimed, in a slab
  * that was entered while it had memory and keeps it until left. So a slot has one owner at a time, whatever the policy
- * says.
+ * says. Slots in a CPU's magazine are claimed and entered.
  */
 #include <arch/string.h>
 #include <object/slab.h>
+#include <cadre/cpu.h>
+#include <irq/interrupt.h>
 #include <sync/rcu.h>
 #include <task/task_impl.h>
 
@@ -21,59 +23,123 @@ enum : u32 { HEAP_TRIES = 4 };
 /** A call of the policy. */
 #define SLAB_POLICY(...) POLICY_CALL(slab_policy_active, slab_policy_fallback, policy_fault_counts.slab, __VA_ARGS__)
 
-/* --- allocation --- */
+/* --- slots --- */
 
-static struct object *
-slot_object(const struct slot *slot)
-{
-	/* SAFETY: the object of a slot begins behind its header. */
-	return (struct object *)(slot->header + 1);
-}
-
-/**
- * Makes the slot that the policy answered a live object whose first `bytes` bytes are zero; null where it is not
- * free.
- */
-static struct object *
-slot_claim(struct heap *heap, u32 number, u64 bytes, u32 length)
+/** The slot that the policy answered, claimed: the caller's alone. `*dirty`: not all zero. Null where it is not free. */
+static struct slot_header *
+slot_claim(struct heap *heap, u32 number, bool *dirty)
 {
 	struct slot slot;
 	if (!slot_enter(heap, number, &slot))
 		return nullptr;
 	u64 word = ref_load(&slot.header->word);
 	u32 state = ref_state(word);
-	if ((state != SLOT_CLEAN && state != SLOT_FREE) || !ref_move(&slot.header->word, word, ref_word(SLOT_CLAIMED, 0, 0))) {
-		slab_leave(slot.slab);
-		return nullptr;
-	}
-	struct object *object = slot_object(&slot);
-	/*
-	 * SAFETY: the slot is ours alone (the compare-and-swap), has memory (entered), and `bytes` is no more than
-	 * its class has.
-	 */
-	if (state == SLOT_FREE)
-		memset(object, 0, bytes);
-	if (heap->type->elem_size != 0)
-		*(u32 *)object = length;
-	if ((heap->type->flags & HEAP_FRAMEWORK) == 0)   /* else heap_publish does it */
-		__atomic_store_n(&slot.header->word, ref_word(SLOT_LIVE, 1, 0), __ATOMIC_RELEASE);
-	return object;
+	*dirty = state != SLOT_CLEAN;
+	if ((state == SLOT_CLEAN || state == SLOT_FREE) && ref_move(&slot.header->word, word, ref_word(SLOT_CLAIMED, 0, 0)))
+		return slot.header;
+	slab_leave(slot.slab);
+	policy_fault(&policy_fault_counts.slab, TEXT("a slot that is not free"));
+	return nullptr;
 }
 
-/** An object of `bytes` bytes in the heap, grown if need be. */
-static struct object *
-heap_take(struct heap *heap, u64 bytes, u32 length)
+/* --- magazines: free slots that a CPU keeps, claimed, so that the policy is asked for many at once --- */
+
+enum : u32 { MAGAZINE_MAX = 16, MAGAZINE_BATCH = 8, MAGAZINE_SLAB = 8 };   /* slots of a slab from which on a heap has them */
+
+struct magazine { u64 first; u32 n; };           /* [self] interrupts off; n is read by others as an atomic */
+struct magazines { struct magazine of[HEAPS_MAX]; };
+CPU_LOCAL_DEFINE(magazines, magazines);
+
+/** Another policy than the image's sees each slot: a test's, or the fallback, which knows of none that it does not find. */
+static bool
+heap_has_magazine(const struct heap *heap)
+{
+	return heap->slots >= MAGAZINE_SLAB && __atomic_load_n(&slab_policy_active, __ATOMIC_RELAXED) == &slab_policy;
+}
+
+/** Interrupts off. */
+static struct magazine *
+magazine_here(const struct heap *heap)
+{
+	return &CPU_LOCAL_HERE(magazines)->of[heap->id % HEAPS_MAX];
+}
+
+/** A claimed slot, or null. */
+static struct slot_header *
+magazine_pop(const struct heap *heap)
+{
+	IRQ_OFF_SCOPE();
+	struct magazine *magazine = magazine_here(heap);
+	if (magazine->first == 0)
+		return nullptr;
+	/* SAFETY: a header that magazine_push put there. Its word is the framework's alone, and its slab stays while the slot is claimed. */
+	struct slot_header *header = (struct slot_header *)(HEAP_BASE + magazine->first);
+	magazine->first = header->word & (((u64)1 << REF_STATE_SHIFT) - 1);
+	__atomic_store_n(&magazine->n, magazine->n - 1, __ATOMIC_RELAXED);
+	return header;
+}
+
+/** A slot that is claimed. => true: more than enough lie here. */
+static bool
+magazine_push(const struct heap *heap, struct slot_header *header)
+{
+	IRQ_OFF_SCOPE();
+	struct magazine *magazine = magazine_here(heap);
+	__atomic_store_n(&header->word, (u64)SLOT_CACHED << REF_STATE_SHIFT | magazine->first, __ATOMIC_RELEASE);
+	magazine->first = (u64)header - HEAP_BASE;
+	__atomic_store_n(&magazine->n, magazine->n + 1, __ATOMIC_RELAXED);
+	return magazine->n > MAGAZINE_MAX;
+}
+
+/** Gives the policy some of the slots here. => false: there were none, or the policy trapped. */
+static bool
+magazine_drain(const struct heap *heap)
+{
+	u32 numbers[MAGAZINE_BATCH], n = 0;
+	for (struct slot_header *header; n < MAGAZINE_BATCH && (header = magazine_pop(heap)) != nullptr;) {
+		struct slot slot = slot_of(header);
+		__atomic_store_n(&header->word, ref_word(SLOT_FREE, 0, 0), __ATOMIC_RELEASE);
+		slab_leave(slot.slab);
+		numbers[n++] = slot.number;
+	}
+	return n > 0 && SLAB_POLICY(for (u32 i = 0; i < n; i++) policy->give(heap->id, numbers[i]));
+}
+
+static void
+magazines_drain_here(void *unused)
+{
+	(void)unused;
+	for (u32 id = 1; id <= heap_count(); id++)
+		while (magazine_drain(heap_at(id)))
+			;
+}
+
+u64
+magazines_count(const struct heap *heap)
+{
+	u64 n = 0;
+	for (u32 cpu = 0; cpu < cpu_count(); cpu++)
+		n += __atomic_load_n(&CPU_LOCAL_OF(magazines, cpu)->of[heap->id % HEAPS_MAX].n, __ATOMIC_RELAXED);
+	return n;
+}
+
+/* --- allocation --- */
+
+/** Slots of the policy's: one for the caller, claimed, and more for the magazine. */
+static struct slot_header *
+heap_claim(struct heap *heap, bool *dirty)
 {
 	for (u32 tries = 0; tries < HEAP_TRIES; tries++) {
-		u32 number, slab;
-		if (!SLAB_POLICY(number = policy->take(heap->id)))
-			number = slab_policy_fallback.take(heap->id);
-		if (number != SLOT_NONE) {
-			struct object *object = slot_claim(heap, number, bytes, length);
-			if (object == nullptr)
-				policy_fault(&policy_fault_counts.slab, TEXT("a slot that is not free"));
-			return object;
+		u32 numbers[MAGAZINE_BATCH], slab, n = 0, wanted = heap_has_magazine(heap) ? MAGAZINE_BATCH : 1;
+		if (!SLAB_POLICY(while (n < wanted && (numbers[n] = policy->take(heap->id)) != SLOT_NONE) n++))
+			n = (numbers[0] = slab_policy_fallback.take(heap->id)) != SLOT_NONE;
+		for (bool unused; n > 1;) {
+			struct slot_header *more = slot_claim(heap, numbers[--n], &unused);
+			if (more != nullptr)
+				(void)magazine_push(heap, more);
 		}
+		if (n > 0)
+			return slot_claim(heap, numbers[0], dirty);
 		if (heap_is_ample(heap)) {
 			policy_fault(&policy_fault_counts.slab, TEXT("no slot, while many are free"));
 			return nullptr;
@@ -83,6 +149,25 @@ heap_take(struct heap *heap, u64 bytes, u32 length)
 		(void)SLAB_POLICY(policy->slab_added(heap->id, slab, heap->slots));
 	}
 	return nullptr;
+}
+
+/** An object whose first `bytes` bytes are zero. */
+static struct object *
+heap_take(struct heap *heap, u64 bytes, u32 length)
+{
+	bool dirty = true;
+	struct slot_header *header = heap_has_magazine(heap) ? magazine_pop(heap) : nullptr;
+	if (header == nullptr && (header = heap_claim(heap, &dirty)) == nullptr)
+		return nullptr;
+	/* SAFETY: the slot is ours alone (claimed), its slab has memory (entered), and `bytes` is no more than its class has. */
+	struct object *object = (struct object *)(header + 1);
+	if (dirty)
+		memset(object, 0, bytes);
+	if (heap->type->elem_size != 0)
+		*(u32 *)object = length;
+	bool later = (heap->type->flags & HEAP_FRAMEWORK) != 0;   /* heap_publish makes it live */
+	__atomic_store_n(&header->word, later ? ref_word(SLOT_CLAIMED, 0, 0) : ref_word(SLOT_LIVE, 1, 0), __ATOMIC_RELEASE);
+	return object;
 }
 
 struct object *
@@ -120,20 +205,33 @@ slab_release(struct heap *heap, bool urgent)
 
 /** After the last reference: the header says SLOT_CLAIMED. */
 static void
-slot_release(const struct slot *slot)
+slot_release(struct slot_header *header)
 {
-	struct heap *heap = slot->heap;
+	struct heap *heap = header_heap(header);
 	if (heap->type->release != nullptr)
-		heap->type->release(slot_object(slot));
-	__atomic_store_n(&slot->header->word, ref_word(SLOT_FREE, 0, 0), __ATOMIC_RELEASE);
-	slab_leave(slot->slab);   /* from here on the slot's memory may go */
-	if (SLAB_POLICY(policy->give(heap->id, slot->number)) && slab_release(heap, false))
+		heap->type->release((struct object *)(header + 1));
+	if (heap_has_magazine(heap)) {
+		if (!magazine_push(heap, header) || !magazine_drain(heap))
+			return;
+	} else {
+		struct slot slot = slot_of(header);
+		__atomic_store_n(&header->word, ref_word(SLOT_FREE, 0, 0), __ATOMIC_RELEASE);
+		slab_leave(slot.slab);   /* from here on the slot's memory may go */
+		if (!SLAB_POLICY(policy->give(heap->id, slot.number)))
+			return;
+	}
+	bool any = false;
+	while (slab_release(heap, false))
+		any = true;
+	if (any)
 		slab_flush(false);
 }
 
 bool
 heap_shrink(void)
 {
+	if (shootdown_allowed())
+		cpu_call(cpu_online_set(), magazines_drain_here, nullptr);
 	/* Each round takes a slab away, so an honest policy ends; a wrong answer ends it too. */
 	for (u32 id = 1; id <= heap_count(); id++)
 		while (slab_release(heap_at(id), true))
@@ -181,7 +279,7 @@ rcu_done(struct rcu_head *unused)
 			 * A release function is a service's: where it traps, its object is lost and the others are
 			 * not.
 			 */
-			(void)CONTAINED(slot_release(&slot));
+			(void)CONTAINED(slot_release(slot.header));
 		}
 		heap->waiting = SLOT_NONE;
 	}
@@ -191,12 +289,13 @@ rcu_done(struct rcu_head *unused)
 
 /** The slot is SLOT_DYING and has a framework reference for the list. */
 static void
-slot_defer(const struct slot *slot)
+slot_defer(struct slot_header *header)
 {
-	u32 first = __atomic_load_n(&slot->heap->deferred, __ATOMIC_RELAXED);
+	struct slot slot = slot_of(header);
+	u32 first = __atomic_load_n(&slot.heap->deferred, __ATOMIC_RELAXED);
 	do
-		slot->header->deferred = first;
-	while (!__atomic_compare_exchange_n(&slot->heap->deferred, &first, slot->number, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+		slot.header->deferred = first;
+	while (!__atomic_compare_exchange_n(&slot.heap->deferred, &first, slot.number, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
 	rcu_kick();
 }
 
@@ -239,10 +338,8 @@ slot_put(const struct heap_type *type, struct slot_header *header, enum ref_kind
 		later |= !shootdown_allowed();
 	u64 last = later ? ref_word(SLOT_DYING, 0, 1) : ref_word(SLOT_CLAIMED, 0, 0);
 	enum ref_put put = ref_put(&header->word, SLOT_LIVE, kind, last);
-	if (put == REF_LAST) {
-		struct slot slot = slot_of(header);
-		(later ? slot_defer : slot_release)(&slot);
-	}
+	if (put == REF_LAST)
+		(later ? slot_defer : slot_release)(header);
 	return put != REF_NONE;
 }
 
@@ -256,19 +353,51 @@ service_put(const struct heap_type *type, struct object *object, bool later)
 void heap_put(const struct heap_type *type, struct object *object) { service_put(type, object, false); }
 void heap_put_rcu(const struct heap_type *type, struct object *object) { service_put(type, object, true); }
 
+static u32
+service_refs(const struct slot_header *header)
+{
+	u64 word = ref_load(&header->word);
+	return ref_state(word) == SLOT_LIVE ? ref_count(word, REF_SERVICE) : 0;
+}
+
 u32
 heap_refs(const struct heap_type *type, struct object *object)
 {
-	return ref_count(ref_load(&header_check(type, object)->word), REF_SERVICE);
+	return service_refs(header_check(type, object));
+}
+
+static struct object *
+object_alive(struct object *object, const struct slot_header *header)
+{
+	u32 state = ref_state(ref_load(&header->word));
+	if (state != SLOT_LIVE && state != SLOT_DYING)
+		misuse("downcast of an object that is not live");
+	return object;
 }
 
 struct object *
 heap_downcast(const struct heap_type *type, struct object *object)
 {
-	u32 state = ref_state(ref_load(&header_check(type, object)->word));
-	if (state != SLOT_LIVE && state != SLOT_DYING)
-		misuse("downcast of an object that is not live");
-	return object;
+	return object_alive(object, header_check(type, object));
+}
+
+struct object *
+task_owner_as_(const struct heap_type *type)
+{
+	const struct task *self = task_self();
+	if (in_handler() || self->owner_type != type)
+		misuse("the running task's owner is not of this type");
+	return object_alive(self->owner, (const struct slot_header *)self->owner - 1);   /* SAFETY: of the type, so behind a header */
+}
+
+const struct heap_type *
+heap_type_at(const void *object)
+{
+	u64 granule = ((u64)object - HEAP_BASE) >> HEAP_GRANULE_SHIFT;
+	if (granule >= __atomic_load_n(&heap_next_granule, __ATOMIC_ACQUIRE))
+		return nullptr;
+	const struct heap_type *type = granule_heap(__atomic_load_n(granule_entry(granule), __ATOMIC_RELAXED))->type;
+	return type != nullptr && slot_header_find(type, object) != nullptr ? type : nullptr;
 }
 
 bool
@@ -282,7 +411,7 @@ bool
 heap_is_orphan(const struct heap_type *type, void *object)
 {
 	struct slot_header *header = slot_header_find(type, object);
-	return header == nullptr || ref_count(ref_load(&header->word), REF_SERVICE) == 0;
+	return header == nullptr || service_refs(header) == 0;
 }
 
 void
@@ -319,9 +448,8 @@ void
 heap_discard(const struct heap_type *type, void *object)
 {
 	(void)type;
-	struct slot slot = slot_of(header_known(object));
-	fw_assert(ref_load(&slot.header->word) == ref_word(SLOT_CLAIMED, 0, 0));
-	slot_release(&slot);
+	fw_assert(ref_load(&header_known(object)->word) == ref_word(SLOT_CLAIMED, 0, 0));
+	slot_release(header_known(object));
 }
 
 void

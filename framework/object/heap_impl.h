@@ -29,6 +29,7 @@ enum slot_state : u32 {
 	SLOT_CLAIMED,    /* being prepared or released by one CPU */
 	SLOT_LIVE,
 	SLOT_DYING,      /* waits for RCU readers, with one framework reference for that */
+	SLOT_CACHED,     /* claimed, and in a CPU's magazine; below: the next header there, from HEAP_BASE, or 0 */
 };
 
 struct slot_header {

@@ -35,17 +35,9 @@ heap_init(void)
 		panic("no memory for the heap's table");
 }
 
-u32
-heap_count(void)
-{
-	return __atomic_load_n(&heap_last, __ATOMIC_ACQUIRE);
-}
+u32 heap_count(void) { return __atomic_load_n(&heap_last, __ATOMIC_ACQUIRE); }
 
-struct heap *
-heap_at(u32 id)
-{
-	return id > 0 && id <= heap_count() ? &heaps[id] : nullptr;
-}
+struct heap *heap_at(u32 id) { return id > 0 && id <= heap_count() ? &heaps[id] : nullptr; }
 
 struct heap *
 heap_of(const struct heap_type *type, u32 class)
@@ -123,11 +115,7 @@ window_claim(struct heap *heap, u32 k)
 	return true;
 }
 
-bool
-heap_window_hit(u64 address)
-{
-	return address - HEAP_BASE < (u64)HEAP_GRANULES << HEAP_GRANULE_SHIFT;
-}
+bool heap_window_hit(u64 address) { return address - HEAP_BASE < (u64)HEAP_GRANULES << HEAP_GRANULE_SHIFT; }
 
 /** The window that slab number `slab` lies in; null: none yet. */
 static const struct heap_window *
@@ -412,7 +400,7 @@ heap_live(const struct heap *heap)
 		if ((word & SLAB_STATES) == SLAB_BACKED)
 			live += word & ~SLAB_STATES;
 	}
-	return live;
+	return live - MIN(live, magazines_count(heap));
 }
 
 bool

@@ -66,12 +66,20 @@ slot_header_find(const struct heap_type *type, const void *object)
 	return i < heap->slots && i * heap->stride == in ? slot_header_at(at) : nullptr;
 }
 
+/** The heap of a slot that was found there. */
+static inline struct heap *
+header_heap(const struct slot_header *header)
+{
+	return granule_heap(__atomic_load_n(granule_entry(((u64)header + sizeof(*header) - HEAP_BASE) >> HEAP_GRANULE_SHIFT), __ATOMIC_RELAXED));
+}
 /** The slot with this header, which is in use. */
 struct slot slot_of(struct slot_header *header);
 /** Slot `number`, which has been handed out: its slab has memory. */
 struct slot slot_at(struct heap *heap, u32 number);
 /** Slot `number`, whatever that is, and its slab entered. => false: there is no such slot, or no memory behind. */
 bool slot_enter(struct heap *heap, u32 number, struct slot *out);
+/** How many free slots of the heap lie in magazines. */
+u64 magazines_count(const struct heap *heap);
 /** One slot of the slab less that is not free. */
 void slab_leave(struct slab *slab);
 

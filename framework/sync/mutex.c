@@ -103,11 +103,7 @@ mutex_abandon(struct task *self, struct mutex *lock)
 	mutex_give(lock, self->id);
 }
 
-bool
-mutex_held(const struct mutex *lock)
-{
-	return lock_held(lock, LOCK_MUTEX);
-}
+bool mutex_held(const struct mutex *lock) { return lock_held(lock, LOCK_MUTEX); }
 
 void
 mutex_clear_poison(struct mutex *lock)

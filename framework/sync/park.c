@@ -22,11 +22,7 @@ static struct bucket {
 	u64 order GUARDED_BY(&lock);   /* number of the last task queued */
 } buckets[BUCKETS] __attribute__((aligned(64)));
 
-static struct bucket *
-bucket_of(const void *key)
-{
-	return &buckets[((u64)key >> 3) * 0x9e3779b97f4a7c15 >> 56];
-}
+static struct bucket *bucket_of(const void *key) { return &buckets[((u64)key >> 3) *0x9e3779b97f4a7c15 >> 56]; }
 
 static void
 bucket_remove(struct bucket *bucket, struct task *task) MUST_HOLD(&bucket->lock)

@@ -14,11 +14,7 @@ enum : u32 {
 	RW_WAIT = RW_WRITERS_WAIT | RW_READERS_WAIT, RW_READERS = RW_READERS_WAIT - 1,
 };
 
-static u32
-word_load(const struct rw_lock *lock)
-{
-	return __atomic_load_n(&lock->word, __ATOMIC_SEQ_CST);
-}
+static u32 word_load(const struct rw_lock *lock) { return __atomic_load_n(&lock->word, __ATOMIC_SEQ_CST); }
 
 static bool
 reader_enters(struct rw_lock *lock, u32 *word)

@@ -101,26 +101,18 @@ void
 spin_abandon(struct task *self, struct spin_lock *lock, enum lock_kind kind)
 {
 	self->nirq -= kind == LOCK_IRQ_SPIN;
-	__atomic_store_n(&lock->owner, LOCK_POISONED, __ATOMIC_RELAXED);
+	__atomic_store_n(&lock->poison, LOCK_POISONED, __ATOMIC_RELAXED);
 	ticket_release(lock);
 }
 
-bool
-spin_held(const struct spin_lock *lock)
-{
-	return lock_held(lock, LOCK_SPIN);
-}
+bool spin_held(const struct spin_lock *lock) { return lock_held(lock, LOCK_SPIN); }
 
-bool
-irq_spin_held(const struct irq_spin_lock *lock)
-{
-	return lock_held(lock, LOCK_IRQ_SPIN);
-}
+bool irq_spin_held(const struct irq_spin_lock *lock) { return lock_held(lock, LOCK_IRQ_SPIN); }
 
 bool
 spin_poisoned(const struct spin_lock *lock)
 {
-	return (__atomic_load_n(&lock->owner, __ATOMIC_RELAXED) & LOCK_POISONED) != 0;
+	return (__atomic_load_n(&lock->poison, __ATOMIC_RELAXED) & LOCK_POISONED) != 0;
 }
 
 void
@@ -128,5 +120,5 @@ spin_clear_poison(struct spin_lock *lock)
 {
 	if (!spin_held(lock))
 		misuse("poison cleared of a lock that is not held");
-	__atomic_fetch_and(&lock->owner, ~LOCK_POISONED, __ATOMIC_RELAXED);
+	__atomic_fetch_and(&lock->poison, ~LOCK_POISONED, __ATOMIC_RELAXED);
 }

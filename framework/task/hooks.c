@@ -41,11 +41,7 @@ fault(struct cbytes what, u32 number)
 		log_warn("scheduling policy: answer refused: {} {}", what, number);
 }
 
-u64
-sched_policy_faults(void)
-{
-	return __atomic_load_n(&faults, __ATOMIC_RELAXED);
-}
+u64 sched_policy_faults(void) { return __atomic_load_n(&faults, __ATOMIC_RELAXED); }
 
 err_t
 hook_task_init(struct task *task)
@@ -60,11 +56,7 @@ hook_task_init(struct task *task)
 	return result;
 }
 
-struct object *
-task_entity(struct task *task)
-{
-	return task->entity;
-}
+struct object *task_entity(struct task *task) { return task->entity; }
 
 void
 hook_task_fini(struct task *task)

@@ -253,6 +253,8 @@ task_set_owner(struct task *task, struct object *owner)
 	struct object *none = nullptr;
 	bool fresh = __atomic_load_n(&task->state, __ATOMIC_RELAXED) == TASK_NEW &&
 	             __atomic_compare_exchange_n(&task->owner, &none, owner, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	if (fresh)
+		task->owner_type = heap_type_at(owner);
 	return fresh ? OK : EINVAL;
 }
 
@@ -289,11 +291,7 @@ task_clear_interrupt(void)
 	__atomic_store_n(&task_current()->interrupted, 0, __ATOMIC_SEQ_CST);
 }
 
-bool
-task_interrupted(void)
-{
-	return __atomic_load_n(&task_current()->interrupted, __ATOMIC_SEQ_CST) != 0;
-}
+bool task_interrupted(void) { return __atomic_load_n(&task_current()->interrupted, __ATOMIC_SEQ_CST) != 0; }
 
 struct task_times
 task_times(struct task *task)

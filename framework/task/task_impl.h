@@ -66,6 +66,7 @@ struct task {
 	task_fn *fn;                      /* [const] */
 	struct object *arg;               /* [const] */
 	struct object *owner;             /* [atomic] */
+	const struct heap_type *owner_type; /* [const] once started: whose object lies at `owner`, live or not; null: none */
 	struct object *entity;            /* [const] the scheduling policy's */
 	const struct sched_policy *policy; /* [const] whose entity it is */
 	struct vm_space *space;           /* [self] active user space, with a framework reference */

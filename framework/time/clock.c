@@ -8,11 +8,7 @@
 static u64 boot_realtime;   /* [atomic] real time at clock 0; `UNREAD` until somebody asked */
 enum : u64 { UNREAD = 0, NO_CLOCK = ~(u64)0 };
 
-u64
-clock_now(void)
-{
-	return arch_clock_ns();
-}
+u64 clock_now(void) { return arch_clock_ns(); }
 
 u64
 clock_boot_realtime(void)

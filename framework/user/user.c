@@ -210,11 +210,7 @@ user_context_copy(struct user_context *to, struct user_context *from)
 
 /* --- FPU images --- */
 
-u32
-user_fpu_size(void)
-{
-	return (u32)arch_fpu_size();
-}
+u32 user_fpu_size(void) { return (u32)arch_fpu_size(); }
 
 /**
  * The state's place, with the state in it. It stays memory of FPU states, whoever's, or faults as a service's dead

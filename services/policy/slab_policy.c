@@ -2,21 +2,16 @@
 /**
  * The slab allocator: which slot of a heap is next, and when pages go back.
  *
- * Each heap has a list of slabs with free slots, fullest use first come; a slab's free slots are linked through their link words. In front of
- * that, each CPU has a magazine of free slots for each heap of a low number. A slab of which no slot is out goes to the
- * list of empty ones, of which one is kept: the next goes back.
+ * Each heap has a list of slabs with free slots, fullest use first come; a slab's free slots are linked through their link words. A slab of
+ * which no slot is out goes to the list of empty ones, of which one is kept: the next goes back. The framework asks for several slots at once
+ * and keeps them for its CPUs.
  *
  * Lock order: a heap's lock, taken with interrupts off, is the only one.
  */
 #include <cadre/atomic.h>
 #include <cadre/policy.h>
 
-enum : u32 {
-	MAGAZINE_SLOTS = 15,
-	MAGAZINE_HEAPS = 256,      /* heaps with magazines: what fits CPU_LOCAL_DEFINE */
-	MAGAZINE_SLAB = 8,         /* slots of a slab from which on a heap has them: a CPU keeps no large slots to itself */
-	EMPTY_KEPT = 1,
-};
+enum : u32 { EMPTY_KEPT = 1 };
 
 /** A list of slabs, by number + 1; 0 ends it. */
 struct slab_list { u32 first; };
@@ -29,13 +24,6 @@ struct heap_state {
 	struct slab_list empty GUARDED_BY(&lock);         /* all slots are free here */
 };
 static struct heap_state heaps[HEAPS_MAX];
-
-struct magazine {
-	u32 n;
-	u32 slots[MAGAZINE_SLOTS];
-};
-struct magazines { struct magazine of[MAGAZINE_HEAPS]; };
-CPU_LOCAL_DEFINE(magazines, magazines);
 
 static void
 list_insert(u32 heap, struct slab_list *list, u32 slab)
@@ -101,44 +89,9 @@ slot_push(u32 heap, struct heap_state *state, u32 slot) MUST_HOLD(&state->lock)
 	}
 }
 
-static void
-magazine_fill(u32 heap, struct magazine *magazine)
-{
-	struct heap_state *state = ELEM(heaps, heap);
-	IRQ_SPIN_SCOPE(&state->lock);
-	while (magazine->n < MAGAZINE_SLOTS / 2) {
-		u32 slot = slot_pop(heap, state);
-		if (slot == SLOT_NONE)
-			return;
-		magazine->slots[magazine->n++] = slot;
-	}
-}
-
-static void
-magazine_drain(u32 heap, struct magazine *magazine, u32 keep)
-{
-	struct heap_state *state = ELEM(heaps, heap);
-	IRQ_SPIN_SCOPE(&state->lock);
-	while (magazine->n > keep)
-		slot_push(heap, state, magazine->slots[--magazine->n]);
-}
-
-static bool
-heap_has_magazine(u32 heap)
-{
-	return heap < MAGAZINE_HEAPS && atomic32_load_relaxed(&heaps[heap].slots) >= MAGAZINE_SLAB;
-}
-
 static u32
 slab_take(u32 heap)
 {
-	if (heap_has_magazine(heap)) {
-		CPU_LOCAL_SCOPE(magazines, magazines);
-		struct magazine *magazine = ELEM(magazines->of, heap);
-		if (magazine->n == 0)
-			magazine_fill(heap, magazine);
-		return magazine->n > 0 ? magazine->slots[--magazine->n] : SLOT_NONE;
-	}
 	struct heap_state *state = ELEM(heaps, heap);
 	IRQ_SPIN_SCOPE(&state->lock);
 	return slot_pop(heap, state);
@@ -147,14 +100,6 @@ slab_take(u32 heap)
 static void
 slab_give(u32 heap, u32 slot)
 {
-	if (heap_has_magazine(heap)) {
-		CPU_LOCAL_SCOPE(magazines, magazines);
-		struct magazine *magazine = ELEM(magazines->of, heap);
-		if (magazine->n == MAGAZINE_SLOTS)
-			magazine_drain(heap, magazine, MAGAZINE_SLOTS / 2);
-		magazine->slots[magazine->n++] = slot;
-		return;
-	}
 	struct heap_state *state = ELEM(heaps, heap);
 	IRQ_SPIN_SCOPE(&state->lock);
 	slot_push(heap, state, slot);
@@ -177,10 +122,6 @@ slab_release(u32 heap, bool urgent)
 {
 	struct heap_state *state = ELEM(heaps, heap);
 	u32 keep = urgent || atomic32_load_relaxed(&state->slots) == 1 ? 0 : EMPTY_KEPT;
-	if (urgent && heap_has_magazine(heap)) {
-		CPU_LOCAL_SCOPE(magazines, magazines);
-		magazine_drain(heap, ELEM(magazines->of, heap), 0);
-	}
 	if (atomic32_load_relaxed(&state->nempty) <= keep)   /* a look without the lock, as it is asked after every `give` */
 		return SLOT_NONE;
 	IRQ_SPIN_SCOPE(&state->lock);

@@ -38,7 +38,7 @@ OBJECT_DEFINE(process_children);
 struct thread *
 thread_current(void)
 {
-	return thread_from(task_owner(task_current()));
+	return thread_of_current_task();
 }
 
 struct thread *
@@ -47,7 +47,7 @@ thread_current_or_null(void)
 	if (irq_context())
 		return nullptr;
 	struct object *owner = task_owner(task_current());
-	return owner != nullptr ? thread_from(owner) : nullptr;
+	return owner != nullptr ? thread_of_current_task() : nullptr;
 }
 
 struct vm_map *

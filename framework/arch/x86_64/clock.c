@@ -133,24 +133,9 @@ struct reference {
 	bool (*start)(void);        /* => false: not there */
 	u32 (*read)(void);          /* counts up and wraps at `mask` */
 	u32 mask;
-	u64 hz;                     /* 0: to be measured */
+	u64 hz;
 };
 struct reading { u64 tsc, width; u32 ticks; };
-
-static u8 *hpet;                    /* [boot] registers */
-
-/* SAFETY (HPET): `hpet` is an uncached mapping of 1024 bytes of the HPET's registers; it is the framework's: arch_sensitive_memory. */
-static bool
-hpet_start(void)
-{
-	hpet = platform_acpi.hpet_pa == 0 ? nullptr : x86_map_early(platform_acpi.hpet_pa, 1024, KMAP_WRITE | KMAP_UNCACHED);
-	if (hpet == nullptr)
-		return false;
-	mmio_write32(hpet + 0x10, (mmio_read32(hpet + 0x10) | 1) & ~2u);   /* count; no legacy routing */
-	return true;
-}
-
-static u32 hpet_read(void) { return mmio_read32(hpet + 0xf0); }
 
 static bool pm_timer_start(void) { return platform_acpi.pm_timer.width == 4; }
 static u32 pm_timer_read(void) { return platform_register_read(&platform_acpi.pm_timer); }
@@ -235,17 +220,13 @@ tsc_hz_cpuid(void)
 static u64
 tsc_hz_measure(void)
 {
-	u64 period = 0;
-	if (hpet_start())
-		period = mmio_read32(hpet + 4);   /* femtoseconds a tick; at most 100 ns (IA-PC HPET 1.0a, 2.3.4) */
 	const struct reference references[] = {
-		{ hpet_start, hpet_read, ~(u32)0, period == 0 || period > 100000000 ? 0 : 1000000000000000 / period },
 		{ pm_timer_start, pm_timer_read, platform_acpi.pm_timer_32bit ? ~(u32)0 : 0xffffff, PM_TIMER_HZ },
 		{ pit_start, pit_read, 0xffff, PIT_HZ },
 	};
 	for (u32 i = 0; i < COUNTOF(references); i++) {
 		u64 ref, tsc;
-		if (references[i].hz != 0 && measure(&references[i], references[i].hz / 50, ~(u64)0, &ref, &tsc))
+		if (measure(&references[i], references[i].hz / 50, ~(u64)0, &ref, &tsc))
 			return tsc * references[i].hz / ref;   /* below 2^33 times 2^27 */
 	}
 	log_warn("clock: nothing to measure the time stamp counter by; taking it for 1 GHz");

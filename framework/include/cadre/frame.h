@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 /**
- * Frames and segments: untyped physical pages, for user memory, page caches and DMA.
+ * Frames: untyped physical pages, for user memory, page caches and DMA.
  *
  * A frame is reached only by copying, never through a pointer, since user space or a device may write to it at any
  * time. Frames come zeroed. The framework counts what maps a frame apart from the references of services: a
@@ -44,18 +44,6 @@ bool frame_cas32(struct frame *frame, size_t off, u32 *scoped expected, u32 to);
 struct object *frame_owner(struct frame *frame);
 void frame_set_owner(struct frame *frame, struct object *owner, u64 index);
 u64 frame_owner_index(struct frame *frame);
-
-/** A run of physically contiguous frames, all zeroed, as one object. */
-struct segment;
-err_t segment_alloc(u32 nframes, u32 align_frames, struct segment **scoped out); /* => EINVAL: 0 frames, alignment no power of two; ENOMEM */
-void segment_get(struct segment *segment);
-void segment_put(struct segment *segment);
-u32 segment_frames(struct segment *segment);
-paddr_t segment_paddr(struct segment *segment);
-void segment_read(struct segment *segment, size_t off, struct bytes dst);   /* => traps beyond the end */
-void segment_write(struct segment *segment, size_t off, struct cbytes src);
-/** Frame i of it, with a reference of its own. => traps beyond the end. */
-struct frame *segment_frame(struct segment *segment, u32 i);
 
 struct memory_stat { u64 total; u64 free; u64 framework; u64 heap; u64 page_tables; }; /* in frames */
 struct memory_stat memory_stat(void);

@@ -39,6 +39,7 @@ PRIVATE void heap_put(const struct heap_type *type, struct object *object);
 PRIVATE void heap_put_rcu(const struct heap_type *type, struct object *object);
 PRIVATE u32 heap_refs(const struct heap_type *type, struct object *object);
 PRIVATE struct object *heap_downcast(const struct heap_type *type, struct object *object);
+PRIVATE struct object *task_owner_as_(const struct heap_type *type);
 PRIVATE void *heap_check_type_(HEAP_TYPE void *p); /* never called: carries the mark for safec */
 
 /**
@@ -54,6 +55,7 @@ PRIVATE void *heap_check_type_(HEAP_TYPE void *p); /* never called: carries the 
  * - `u32 T_refs(struct T *)`: how many references services have; good for a decision only where the caller's locks hold it.
  * - `struct object *T_object(struct T *)`: the object as a plain reference (counts nothing).
  * - `struct T *T_from(struct object *)`: the way back. => traps where it is null, not a T, or not live.
+ * - `struct T *T_of_current_task(void)`: T_from(task_owner(task_current())), at once.
  */
 #define OBJECT_DECLARE(T)                                                                                              \
 	PRIVATE extern const struct heap_type T##_heap_type;                                                           \
@@ -66,6 +68,7 @@ PRIVATE void *heap_check_type_(HEAP_TYPE void *p); /* never called: carries the 
 	PRIVATE static inline void T##_scope_end_(struct T *const *at) { if (*at != nullptr) T##_put(*at); }           \
 	static inline struct object *T##_object(struct T *object) { return (struct object *)object; }                  \
 	static inline struct T *T##_from(struct object *object) { return (struct T *)heap_downcast(&T##_heap_type, object); } \
+	static inline struct T *T##_of_current_task(void) { return (struct T *)task_owner_as_(&T##_heap_type); }       \
 	static_assert(true)
 
 /**

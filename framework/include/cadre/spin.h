@@ -15,7 +15,7 @@
 
 struct CAPABILITY("spin_lock") OPAQUE spin_lock {
 	PRIVATE u16 next, serving;  /* tickets: the next to be drawn, the holder's */
-	PRIVATE u32 owner;          /* id of the holding task, 0 for none; bit 31: poisoned */
+	PRIVATE u32 poison;         /* bit 31: poisoned; the holder is who has it in its list */
 };
 
 struct CAPABILITY("irq_spin_lock") OPAQUE irq_spin_lock {

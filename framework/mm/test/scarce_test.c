@@ -89,22 +89,6 @@ TEST(address_space_survives_the_end_of_memory)
 }
 
 static bool
-segment_scenario(void)
-{
-	struct segment *segment = nullptr;
-	err_t err = segment_alloc(3, 1, &segment);
-	EXPECT(err == OK || err == ENOMEM);
-	if (err == OK)
-		segment_put(segment);
-	return err == OK;
-}
-
-TEST(segment_survives_the_end_of_memory)
-{
-	with_ever_more_memory(segment_scenario);
-}
-
-static bool
 stack_scenario(void)
 {
 	u64 top = stack_alloc();
