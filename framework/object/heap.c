@@ -30,14 +30,14 @@ static struct slot_header *
 slot_claim(struct heap *heap, u32 number, bool *dirty)
 {
 	struct slot slot;
-	if (!slot_enter(heap, number, &slot))
-		return nullptr;
-	u64 word = ref_load(&slot.header->word);
-	u32 state = ref_state(word);
-	*dirty = state != SLOT_CLEAN;
-	if ((state == SLOT_CLEAN || state == SLOT_FREE) && ref_move(&slot.header->word, word, ref_word(SLOT_CLAIMED, 0, 0)))
-		return slot.header;
-	slab_leave(slot.slab);
+	if (slot_enter(heap, number, &slot)) {
+		u64 word = ref_load(&slot.header->word);
+		u32 state = ref_state(word);
+		*dirty = state != SLOT_CLEAN;
+		if ((state == SLOT_CLEAN || state == SLOT_FREE) && ref_move(&slot.header->word, word, ref_word(SLOT_CLAIMED, 0, 0)))
+			return slot.header;
+		slab_leave(slot.slab);
+	}
 	policy_fault(&policy_fault_counts.slab, TEXT("a slot that is not free"));
 	return nullptr;
 }
@@ -220,10 +220,7 @@ slot_release(struct slot_header *header)
 		if (!SLAB_POLICY(policy->give(heap->id, slot.number)))
 			return;
 	}
-	bool any = false;
-	while (slab_release(heap, false))
-		any = true;
-	if (any)
+	if (slab_release(heap, false))
 		slab_flush(false);
 }
 

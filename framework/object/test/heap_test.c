@@ -338,6 +338,27 @@ TEST(slots_and_slabs_that_do_not_exist_trap)
 	pear_put(pear);
 }
 
+TEST(slots_in_magazines_are_free_and_go_back_under_pressure)
+{
+	struct pear *pears[100];
+	struct heap_stat before, after;
+	struct heap *heap = heap_of(&pear_heap_type, 0);
+	pear_put(pear_alloc());
+	EXPECT(heap_stat_read(heap->id, &before, (struct bytes){}));
+	for (u32 i = 0; i < COUNTOF(pears); i++)
+		EXPECT((pears[i] = pear_alloc()) != nullptr && pears[i]->weight == 0);
+	for (u32 i = 0; i < COUNTOF(pears); i++) {
+		pears[i]->weight = 7;
+		pear_put(pears[i]);
+		EXPECT_TRAP(pear_get(pears[i]));
+	}
+	EXPECT(magazines_count(heap) > 0);
+	EXPECT(heap_stat_read(heap->id, &after, (struct bytes){}));
+	EXPECT_EQ(after.live, before.live);
+	heap_shrink();
+	EXPECT_EQ(magazines_count(heap), 0);
+}
+
 /* --- policies that lie --- */
 
 static u32 lie_slot, lie_slab;
