@@ -5,6 +5,7 @@
  *
  * <arch_inline.h>, found in the chosen folder, defines inline:
  *   struct cpu *this_cpu(void);           the calling CPU's area; stable while preemption or interrupts are off
+ *   arch_cpu_load(member), arch_cpu_add(member, n);   a member of it at once: no interrupt comes in between
  *   u64 arch_irq_save(void);              interrupts off; returns what was before
  *   void arch_irq_restore(u64 flags);
  *   void arch_irq_enable(void), arch_irq_disable(void);  bool arch_irq_enabled(void);
