@@ -259,6 +259,7 @@ TEST("timer_create's kinds and errors")
 	e._sigev_un._tid = 1;
 	CHECK_ERRNO(syscall(SYS_timer_create, CLOCK_REALTIME, &e, &id), EINVAL);
 	CHECK_EQ(syscall(SYS_timer_create, CLOCK_PROCESS_CPUTIME_ID, NULL, &id), 0);
+	signals_seen = 0;
 	MUST(sigaction(SIGALRM, &(struct sigaction){ .sa_sigaction = take_info, .sa_flags = SA_SIGINFO }, NULL));
 	CHECK_EQ(syscall(SYS_timer_settime, id, 0, &(struct itimerspec){ { 0, 0 }, { 0, 10000000 } }, NULL), 0);
 	burn(60);
