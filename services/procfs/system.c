@@ -10,6 +10,7 @@
 #include <clock.h>
 #include <process.h>
 #include <procfs.h>
+#include <sysv.h>
 
 #include "proc_impl.h"
 
@@ -59,7 +60,7 @@ show_filesystems(struct text *text, struct text_node *node)
 /** Ranges of text that are the same for all time. */
 enum fixed : u64 {
 	FIXED_EMPTY, FIXED_DEVICES, FIXED_SWAPS, FIXED_PARTITIONS, FIXED_CRYPTO, FIXED_EXECDOMAINS, FIXED_IOMEM, FIXED_IOPORTS, FIXED_CONSOLES, FIXED_MISC,
-	FIXED_TTY_DRIVERS, FIXED_CGROUPS, FIXED_MTRR, FIXED_SYSVIPC_SHM, FIXED_SYSVIPC_SEM, FIXED_SYSVIPC_MSG, FIXED_DMA, FIXED_KEY_USERS,
+	FIXED_TTY_DRIVERS, FIXED_CGROUPS, FIXED_MTRR, FIXED_DMA, FIXED_KEY_USERS,
 };
 
 static err_t
@@ -81,9 +82,6 @@ show_fixed(struct text *text, struct text_node *node)
 					"pty_slave            /dev/pts      136 0-1048575 pty:slave\npty_master           /dev/ptm      128 0-1048575 pty:master\n" },
 		[FIXED_CGROUPS] = { "#subsys_name\thierarchy\tnum_cgroups\tenabled\n" },
 		[FIXED_MTRR] = { "" },
-		[FIXED_SYSVIPC_SHM] = { "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap\n" },
-		[FIXED_SYSVIPC_SEM] = { "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n" },
-		[FIXED_SYSVIPC_MSG] = { "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n" },
 		[FIXED_DMA] = { " 4: cascade\n" },
 		[FIXED_KEY_USERS] = { "" },
 	};
@@ -99,6 +97,14 @@ show_interrupts(struct text *text, struct text_node *node)
 	for (u32 cpu = 0; cpu < cpu_count(); cpu++)
 		text_print(text, "CPU{}       ", cpu);
 	text_put_char(text, '\n');
+	return OK;
+}
+
+static err_t
+show_ipc(struct text *text, struct text_node *node)
+{
+	static const struct { void (*show)(struct text *text); } kinds[] = { { sysv_show_shm }, { sysv_show_sem }, { sysv_show_msg } };
+	ELEM(kinds, node->entry->arg)->show(text);
 	return OK;
 }
 
@@ -161,8 +167,8 @@ static const struct text_entry entries[] = {
 	FIXED("misc", FIXED_MISC), FIXED("cgroups", FIXED_CGROUPS), FIXED("dma", FIXED_DMA), FIXED("key-users", FIXED_KEY_USERS), FIXED("keys", FIXED_EMPTY),
 	{ .path = "tty", .mode = DIR }, FIXED("tty/drivers", FIXED_TTY_DRIVERS), { .path = "tty/ldisc", .mode = DIR },
 	FIXED("tty/ldiscs", FIXED_EMPTY), { .path = "bus", .mode = DIR }, { .path = "driver", .mode = DIR }, { .path = "fs", .mode = DIR },
-	{ .path = "irq", .mode = DIR }, { .path = "sysvipc", .mode = DIR }, FIXED("sysvipc/shm", FIXED_SYSVIPC_SHM), FIXED("sysvipc/sem", FIXED_SYSVIPC_SEM),
-	FIXED("sysvipc/msg", FIXED_SYSVIPC_MSG), { .path = "sys", .mode = DIR },
+	{ .path = "irq", .mode = DIR }, { .path = "sysvipc", .mode = DIR }, { .path = "sysvipc/shm", .mode = ALL, .show = show_ipc, .arg = 0 },
+	{ .path = "sysvipc/sem", .mode = ALL, .show = show_ipc, .arg = 1 }, { .path = "sysvipc/msg", .mode = ALL, .show = show_ipc, .arg = 2 }, { .path = "sys", .mode = DIR },
 };
 
 static const struct text_entry *

@@ -156,3 +156,36 @@ ipc_set(struct ipc *ipc, const struct ipc_perm *scoped from)
 	ipc->perm.mode = (ipc->perm.mode & ~(u32)IPC_MODE) | (from->mode & IPC_MODE);
 	return OK;
 }
+
+/* --- /proc/sysvipc --- */
+
+void
+ipc_show_number(struct text *text, u64 value, u32 width)
+{
+	text_put_char(text, ' ');
+	text_put_number(text, value, width);
+}
+
+void
+ipc_show_start(struct text *text, const struct ipc *ipc)
+{
+	i64 key = ipc->perm.key;
+	u32 digits = key < 0 ? 2 : 1, mode = ipc->perm.mode;
+	for (u64 rest = (u64)(key < 0 ? -key : key) / 10; rest != 0; rest /= 10)
+		digits++;
+	text_fill(text, ' ', digits < 10 ? 10 - digits : 0);
+	text_put_signed(text, key);
+	ipc_show_number(text, (u64)ipc->id, 10);
+	text_fill(text, ' ', mode < 010 ? 5 : mode < 0100 ? 4 : mode < 01000 ? 3 : 2);
+	text_put_octal(text, mode);
+	text_put_char(text, ' ');
+}
+
+void
+ipc_show_owners(struct text *text, const struct ipc *ipc)
+{
+	ipc_show_number(text, ipc->perm.uid, 5);
+	ipc_show_number(text, ipc->perm.gid, 5);
+	ipc_show_number(text, ipc->perm.cuid, 5);
+	ipc_show_number(text, ipc->perm.cgid, 5);
+}

@@ -17,6 +17,7 @@
 #include <cadre/object.h>
 #include <cadre/sync.h>
 
+#include <text.h>
 #include <uio.h>
 #include <xarray.h>
 
@@ -74,3 +75,8 @@ err_t ipc_get_existing(const struct ipc *ipc, u32 flags);
 err_t ipc_set(struct ipc *ipc, const struct ipc_perm *scoped from);
 /** Seconds of real time, as *_ds have them. */
 i64 ipc_now(void);
+
+/* Pieces of a line of /proc/sysvipc: key, id and mode; a column with a blank before it; uid, gid, cuid, cgid. */
+void ipc_show_start(struct text *text, const struct ipc *ipc);
+void ipc_show_number(struct text *text, u64 value, u32 width);
+void ipc_show_owners(struct text *text, const struct ipc *ipc);

@@ -524,3 +524,27 @@ sys_msgctl(i32 msqid, i32 cmd, uaddr_t buf, u64 *scoped result)
 		return EINVAL;
 	return ELEM(controls, call.command)->run(&call, result);
 }
+
+/* --- /proc/sysvipc/msg --- */
+
+void
+sysv_show_msg(struct text *text)
+{
+	u64 index = 0;
+	text_put_bytes(text, TEXT("       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n"));
+	MUTEX_SCOPE(&msg_table.lock);
+	XARRAY_FOR(ipc_map, index, ipc, &msg_table.map) {
+		struct msg_queue *queue = msg_queue_from(ipc->owner);
+		SPIN_SCOPE(&queue->lock);
+		ipc_show_start(text, ipc);
+		ipc_show_number(text, queue->ds.cbytes, 10);
+		ipc_show_number(text, queue->ds.qnum, 10);
+		ipc_show_number(text, (u64)queue->ds.lspid, 5);
+		ipc_show_number(text, (u64)queue->ds.lrpid, 5);
+		ipc_show_owners(text, ipc);
+		ipc_show_number(text, (u64)queue->ds.stime, 10);
+		ipc_show_number(text, (u64)queue->ds.rtime, 10);
+		ipc_show_number(text, (u64)queue->ds.ctime, 10);
+		text_put_char(text, '\n');
+	}
+}

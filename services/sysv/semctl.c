@@ -271,3 +271,23 @@ sys_semctl(i32 semid, i32 semnum, i32 cmd, u64 arg, u64 *scoped result)
 		return EINVAL;
 	return ELEM(controls, call.command)->run(&call, result);
 }
+
+/* --- /proc/sysvipc/sem --- */
+
+void
+sysv_show_sem(struct text *text)
+{
+	u64 index = 0;
+	text_put_bytes(text, TEXT("       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n"));
+	MUTEX_SCOPE(&sem_table.lock);
+	XARRAY_FOR(ipc_map, index, ipc, &sem_table.map) {
+		struct sem_set *set = sem_set_from(ipc->owner);
+		SPIN_SCOPE(&set->lock);
+		ipc_show_start(text, ipc);
+		text_put_number(text, set->count, 10);
+		ipc_show_owners(text, ipc);
+		ipc_show_number(text, (u64)set->otime, 10);
+		ipc_show_number(text, (u64)set->ctime, 10);
+		text_put_char(text, '\n');
+	}
+}

@@ -5,38 +5,36 @@
  * A segment is a VM object with an owner. A mapping holds the segment as its file, so that the number of attachments follows
  * munmap, fork and exit by themselves. Source: shmget(2), shmop(2), shmctl(2), sysvipc(7).
  */
-#include "mman.h"
-
-#include <clock.h>
 #include <syscall_handlers.h>
 #include <thread.h>
-#include <uio.h>
+#include <vm_map.h>
+
+#include "ipc.h"
+#include "sysv.h"
 
 enum : u32 {
-	IPC_CREAT = 01000, IPC_EXCL = 02000, SHM_HUGETLB = 04000, SHM_NORESERVE = 010000,
+	SHM_HUGETLB = 04000, SHM_NORESERVE = 010000,
 	SHM_RDONLY = 010000, SHM_RND = 020000, SHM_REMAP = 040000, SHM_EXEC = 0100000,
-	SHM_DEST = 01000, SHM_LOCKED = 02000, S_IRUGO = 0444, S_IWUGO = 0222, S_IRWXUGO = 0777,
-	IPC_RMID = 0, IPC_SET = 1, IPC_STAT = 2, IPC_INFO = 3, SHM_LOCK = 11, SHM_UNLOCK = 12, SHM_STAT = 13, SHM_INFO = 14, SHM_STAT_ANY = 15,
-	IPC_64 = 0x100, SHM_SLOTS = 4096, ID_SHIFT = 15, ID_GENERATIONS = 1 << 16,
+	SHM_DEST = 01000, SHM_LOCKED = 02000, SHM_LOCK = 11, SHM_UNLOCK = 12, SHM_STAT = 13, SHM_INFO = 14, SHM_STAT_ANY = 15,
 };
 enum : u64 { SHM_SIZE_MAX = ~(u64)0 - ((u64)1 << 24) };
 
 /* As programs see them (asm/shmbuf.h, linux/shm.h), plain data. */
-struct ipc_perm { i32 key; u32 uid, gid, cuid, cgid, mode; u16 seq, pad1; u32 pad2; u64 unused[2]; };
 struct shmid_ds { struct ipc_perm perm; u64 size; i64 atime, dtime, ctime; i32 cpid, lpid; u64 nattch, unused[2]; };
 struct shminfo { u64 shmmax, shmmin, shmmni, shmseg, shmall, unused[4]; };
 struct shm_info { i32 used_ids; u32 pad; u64 total, resident, swapped, swap_attempts, swap_successes; };
 static_assert(sizeof(struct shmid_ds) == 112 && sizeof(struct shm_info) == 48);
 
-static struct mutex shm_lock;       /* the table and all of each segment's state */
+/* Its lock guards all of each segment's state, too. */
+static struct ipc_table shm_table = { .max = SHMMNI };
 
 struct shm {
-	struct shmid_ds ds;                 /* under shm_lock; nattch is in `attached` */
+	struct ipc ipc;
+	struct shmid_ds ds;                 /* under shm_table.lock; but for perm and nattch, which are in `ipc` and `attached` */
 	struct atomic32 attached;           /* mappings */
 	struct vm_object *object;           /* [const] counted */
 	u64 pages;                          /* [const] promised, 0: none */
-	u32 id;                             /* [const] */
-	bool removed;                       /* under shm_lock: not in the table any more */
+	bool removed;                       /* under shm_table.lock: not in the table any more */
 };
 static void
 shm_release(struct shm *shm)
@@ -48,86 +46,24 @@ shm_release(struct shm *shm)
 OBJECT_DECLARE(shm);
 OBJECT_DEFINE_RELEASE(shm);
 
-static struct { struct shm *shm; u32 generation; } slots[SHM_SLOTS] GUARDED_BY(&shm_lock);
-static u32 slot_hint GUARDED_BY(&shm_lock);
-static u32 segment_count GUARDED_BY(&shm_lock);
-
 /* --- the table --- */
 
 static struct shm *
-shm_at(i32 id) MUST_HOLD(&shm_lock)
+shm_at(i32 id) MUST_HOLD(&shm_table.lock)
 {
-	u32 slot = (u32)id & (((u32)1 << ID_SHIFT) - 1);
-	struct shm *shm = id >= 0 && slot < SHM_SLOTS ? slots[slot].shm : nullptr;
-	return shm != nullptr && shm->id == (u32)id ? shm : nullptr;
-}
-
-static struct shm *
-shm_by_key(i32 key) MUST_HOLD(&shm_lock)
-{
-	for (u32 i = 0; key != 0 && i < SHM_SLOTS; i++)
-		if (slots[i].shm != nullptr && slots[i].shm->ds.perm.key == key)
-			return slots[i].shm;
-	return nullptr;
+	struct ipc *ipc = ipc_by_id(&shm_table, id);
+	return ipc != nullptr ? shm_from(ipc->owner) : nullptr;
 }
 
 /** Off the table: nobody finds it any more; its memory goes with the last mapping. */
 static void
-shm_forget(struct shm *shm) MUST_HOLD(&shm_lock)
+shm_forget(struct shm *shm) MUST_HOLD(&shm_table.lock)
 {
-	u32 slot = shm->id & (((u32)1 << ID_SHIFT) - 1);
-	if (shm->removed || slot >= SHM_SLOTS)
+	if (shm->removed)
 		return;
 	shm->removed = true;
-	slots[slot].shm = nullptr;
-	segment_count--;
+	ipc_leave(&shm_table, &shm->ipc);
 	shm_put(shm);
-}
-
-/** Takes over the caller's reference. => ENOSPC */
-static err_t
-shm_enter(struct shm *shm) MUST_HOLD(&shm_lock)
-{
-	for (u32 n = 0; n < SHM_SLOTS; n++) {
-		u32 slot = (slot_hint + n) % SHM_SLOTS;
-		if (slots[slot].shm != nullptr)
-			continue;
-		shm->ds.perm.seq = (u16)slots[slot].generation;
-		shm->id = (slots[slot].generation % ID_GENERATIONS) << ID_SHIFT | slot;
-		slots[slot].generation = (slots[slot].generation + 1) % ID_GENERATIONS;
-		slots[slot].shm = shm;
-		slot_hint = slot + 1;
-		segment_count++;
-		return OK;
-	}
-	return ENOSPC;
-}
-
-/** Whether the caller has all of the rights in `want`, a triple of mode bits repeated. */
-static err_t
-shm_permission(const struct shm *shm, u32 want)
-{
-	const struct ipc_perm *perm = &shm->ds.perm;
-	const struct cred *cred = cred_current();
-	u32 granted = perm->mode, asked = want >> 6 | want >> 3 | want;
-	if (cred->euid == perm->cuid || cred->euid == perm->uid)
-		granted >>= 6;
-	else if (cred_in_group(cred, perm->cgid) || cred_in_group(cred, perm->gid))
-		granted >>= 3;
-	return (asked & ~granted & 7) == 0 || capable(CAP_IPC_OWNER) ? OK : EACCES;
-}
-
-static err_t
-shm_owner(const struct shm *shm)
-{
-	u32 euid = cred_current()->euid;
-	return euid == shm->ds.perm.uid || euid == shm->ds.perm.cuid || capable(CAP_SYS_ADMIN) ? OK : EPERM;
-}
-
-static i64
-now_seconds(void)
-{
-	return (i64)(clock_realtime() / NS_PER_SEC);
 }
 
 /* --- shmget --- */
@@ -152,11 +88,8 @@ shm_create(i32 key, u64 size, u32 flags, struct shm **scoped out)
 	if (shm->object == nullptr)
 		return ENOMEM;
 	vm_object_resize(shm->object, len);
-	const struct cred *cred = cred_current();
-	shm->ds = (struct shmid_ds){
-		.perm = { .key = key, .uid = cred->euid, .gid = cred->egid, .cuid = cred->euid, .cgid = cred->egid, .mode = flags & S_IRWXUGO },
-		.size = size, .ctime = now_seconds(), .cpid = (i32)process_current()->pid,
-	};
+	ipc_init(&shm->ipc, shm_object(shm), key, flags);
+	shm->ds = (struct shmid_ds){ .size = size, .ctime = ipc_now(), .cpid = (i32)process_current()->pid };
 	*out = shm;
 	shm = nullptr;
 	return OK;
@@ -165,31 +98,30 @@ shm_create(i32 key, u64 size, u32 flags, struct shm **scoped out)
 err_t
 sys_shmget(i32 key, u64 size, u32 flags, u64 *scoped result)
 {
-	MUTEX_SCOPE(&shm_lock);
-	struct shm *shm = shm_by_key(key);
-	if (shm != nullptr) {
-		if ((flags & (IPC_CREAT | IPC_EXCL)) == (IPC_CREAT | IPC_EXCL))
-			return EEXIST;
-		if (size > shm->ds.size)
+	MUTEX_SCOPE(&shm_table.lock);
+	struct ipc *ipc = ipc_by_key(&shm_table, key);
+	if (ipc != nullptr) {
+		if ((flags & (IPC_CREAT | IPC_EXCL)) != (IPC_CREAT | IPC_EXCL) && size > shm_from(ipc->owner)->ds.size)
 			return EINVAL;
-		TRY(shm_permission(shm, flags & S_IRWXUGO));
-		*result = shm->id;
+		TRY(ipc_get_existing(ipc, flags));
+		*result = (u64)ipc->id;
 		return OK;
 	}
-	if (key != 0 && (flags & IPC_CREAT) == 0)
+	struct shm *shm = nullptr;
+	if (key != IPC_PRIVATE && (flags & IPC_CREAT) == 0)
 		return ENOENT;
 	TRY(shm_create(key, size, flags, &shm));
-	err_t err = shm_enter(shm);
+	err_t err = ipc_enter(&shm_table, &shm->ipc);
 	if (err != OK)
 		shm_put(shm);
 	else
-		*result = shm->id;
+		*result = (u64)shm->ipc.id;
 	return err;
 }
 
 /* --- attaching --- */
 
-/** The reference of one mapping: it is an attachment. Both are called under the map's lock, which comes before shm_lock. */
+/** The reference of one mapping: it is an attachment. Both are called under the map's lock, which comes before shm_table.lock. */
 static void
 attach_get(struct object *object)
 {
@@ -204,11 +136,11 @@ attach_put(struct object *object)
 	struct shm *shm = shm_from(object);
 	struct thread *thread = thread_current_or_null();
 	{
-		MUTEX_SCOPE(&shm_lock);
-		shm->ds.dtime = now_seconds();
+		MUTEX_SCOPE(&shm_table.lock);
+		shm->ds.dtime = ipc_now();
 		if (thread != nullptr)
 			shm->ds.lpid = (i32)thread->process->pid;
-		if (atomic32_sub(&shm->attached, 1) == 1 && (shm->ds.perm.mode & SHM_DEST) != 0)
+		if (atomic32_sub(&shm->attached, 1) == 1 && (shm->ipc.perm.mode & SHM_DEST) != 0)
 			shm_forget(shm);
 	}
 	shm_put(shm);
@@ -220,7 +152,7 @@ attach_name(struct object *object, struct bytes text)
 	const struct shm *shm = shm_from(object);
 	u8 digits[8] = {};
 	for (u32 i = 0; i < sizeof(digits); i++) {
-		u32 digit = (u32)shm->ds.perm.key >> (28 - 4 * i) & 0xf;
+		u32 digit = (u32)shm->ipc.perm.key >> (28 - 4 * i) & 0xf;
 		digits[i] = (u8)(digit < 10 ? '0' + digit : 'a' + digit - 10);
 	}
 	return format_text(text, "/SYSV{} (deleted)", BYTES_OF(digits));
@@ -232,11 +164,11 @@ static const struct vm_file_ops attach_ops = { .get = attach_get, .put = attach_
 static err_t
 shm_find(i32 id, u32 want, struct shm **scoped out)
 {
-	MUTEX_SCOPE(&shm_lock);
+	MUTEX_SCOPE(&shm_table.lock);
 	struct shm *shm = shm_at(id);
 	if (shm == nullptr)
 		return EINVAL;
-	TRY(shm_permission(shm, want));
+	TRY(ipc_permission(&shm->ipc, want));
 	shm_get(shm);
 	*out = shm;
 	return OK;
@@ -259,7 +191,7 @@ sys_shmat(i32 shmid, uaddr_t addr, u32 flags, u64 *scoped result)
 		request.place = (flags & SHM_REMAP) != 0 ? VM_PLACE_FIXED : VM_PLACE_FIXED_NOREPLACE;
 	REF_SCOPE(shm, shm);
 	struct shm *found = nullptr;
-	TRY(shm_find(shmid, S_IRUGO | (reads_only ? 0 : S_IWUGO) | (executes ? 0111 : 0), &found));
+	TRY(shm_find(shmid, IPC_READ | (reads_only ? 0 : IPC_WRITE) | (executes ? 0111 : 0), &found));
 	shm = found;
 	request.file = shm_object(shm);
 	request.object = shm->object;
@@ -268,8 +200,8 @@ sys_shmat(i32 shmid, uaddr_t addr, u32 flags, u64 *scoped result)
 	err_t err = vm_map_add(map_current(), &request, &at);
 	if (err != OK)
 		return err == EEXIST ? EINVAL : err;
-	MUTEX_SCOPE(&shm_lock);
-	shm->ds.atime = now_seconds();
+	MUTEX_SCOPE(&shm_table.lock);
+	shm->ds.atime = ipc_now();
 	shm->ds.lpid = (i32)process_current()->pid;
 	*result = at.raw;
 	return OK;
@@ -310,16 +242,18 @@ shm_stat(i32 id, u32 command, uaddr_t buf, u64 *scoped result)
 {
 	struct shmid_ds ds = {};
 	{
-		MUTEX_SCOPE(&shm_lock);
+		MUTEX_SCOPE(&shm_table.lock);
 		bool by_index = command != IPC_STAT;
-		struct shm *shm = by_index && id >= 0 && id < (i32)SHM_SLOTS ? ELEM(slots, (u32)id)->shm : by_index ? nullptr : shm_at(id);
-		if (shm == nullptr)
+		struct ipc *ipc = by_index ? ipc_at(&shm_table, id) : ipc_by_id(&shm_table, id);
+		if (ipc == nullptr)
 			return EINVAL;
+		struct shm *shm = shm_from(ipc->owner);
 		if (command != SHM_STAT_ANY)
-			TRY(shm_permission(shm, S_IRUGO));
+			TRY(ipc_permission(&shm->ipc, IPC_READ));
 		ds = shm->ds;
+		ds.perm = ipc->perm;
 		ds.nattch = atomic32_load(&shm->attached);
-		*result = by_index ? shm->id : 0;
+		*result = by_index ? (u64)ipc->id : 0;
 	}
 	return copy_out_value(buf, ds);
 }
@@ -330,22 +264,20 @@ shm_set(i32 id, u32 command, uaddr_t buf)
 	struct shmid_ds ds = {};
 	if (command == IPC_SET)
 		TRY(copy_in_value(ds, buf));
-	MUTEX_SCOPE(&shm_lock);
+	MUTEX_SCOPE(&shm_table.lock);
 	struct shm *shm = shm_at(id);
 	if (shm == nullptr)
 		return EINVAL;
-	TRY(shm_owner(shm));
+	TRY(ipc_owner(&shm->ipc));
 	if (command == IPC_SET) {
-		shm->ds.perm.uid = ds.perm.uid;
-		shm->ds.perm.gid = ds.perm.gid;
-		shm->ds.perm.mode = (shm->ds.perm.mode & ~(u32)S_IRWXUGO) | (ds.perm.mode & S_IRWXUGO);
-		shm->ds.ctime = now_seconds();
+		TRY(ipc_set(&shm->ipc, &ds.perm));
+		shm->ds.ctime = ipc_now();
 	} else if (atomic32_load(&shm->attached) == 0) {
 		shm_forget(shm);
 	} else {
 		/* The key is free from now on; the id lives until the last detach. */
-		shm->ds.perm.mode |= SHM_DEST;
-		shm->ds.perm.key = 0;
+		shm->ipc.perm.mode |= SHM_DEST;
+		ipc_forget_key(&shm_table, &shm->ipc);
 	}
 	return OK;
 }
@@ -353,38 +285,36 @@ shm_set(i32 id, u32 command, uaddr_t buf)
 static err_t
 shm_lock_pages(i32 id, bool lock)
 {
-	MUTEX_SCOPE(&shm_lock);
+	MUTEX_SCOPE(&shm_table.lock);
 	struct shm *shm = shm_at(id);
 	if (shm == nullptr)
 		return EINVAL;
 	if (!capable(CAP_IPC_LOCK)) {
-		TRY(shm_owner(shm));
+		TRY(ipc_owner(&shm->ipc));
 		if (lock && rlimit_current(RLIMIT_MEMLOCK) == 0)
 			return EPERM;
 	}
 	/* There is no swap: pages stay anyway. */
-	shm->ds.perm.mode = lock ? shm->ds.perm.mode | SHM_LOCKED : shm->ds.perm.mode & ~(u32)SHM_LOCKED;
+	shm->ipc.perm.mode = lock ? shm->ipc.perm.mode | SHM_LOCKED : shm->ipc.perm.mode & ~(u32)SHM_LOCKED;
 	return OK;
 }
 
 static err_t
 shm_system_info(u32 command, uaddr_t buf, u64 *scoped result)
 {
-	struct shminfo limits = { .shmmax = SHM_SIZE_MAX, .shmmin = 1, .shmmni = SHM_SLOTS, .shmseg = SHM_SLOTS, .shmall = SHM_SIZE_MAX };
+	struct shminfo limits = { .shmmax = SHM_SIZE_MAX, .shmmin = 1, .shmmni = SHMMNI, .shmseg = SHMMNI, .shmall = SHM_SIZE_MAX };
 	struct shm_info info = {};
-	u32 highest = 0;
+	u64 index = 0;
 	{
-		MUTEX_SCOPE(&shm_lock);
-		info.used_ids = (i32)segment_count;
-		for (u32 i = 0; i < SHM_SLOTS; i++) {
-			if (slots[i].shm == nullptr)
-				continue;
-			highest = i;
-			info.total += align_up(slots[i].shm->ds.size, PAGE_SIZE) >> PAGE_SHIFT;
-			info.resident += vm_object_pages(slots[i].shm->object);
+		MUTEX_SCOPE(&shm_table.lock);
+		info.used_ids = (i32)shm_table.count;
+		XARRAY_FOR(ipc_map, index, ipc, &shm_table.map) {
+			struct shm *shm = shm_from(ipc->owner);
+			info.total += align_up(shm->ds.size, PAGE_SIZE) >> PAGE_SHIFT;
+			info.resident += vm_object_pages(shm->object);
 		}
+		*result = ipc_highest(&shm_table);
 	}
-	*result = highest;
 	return command == IPC_INFO ? copy_out_value(buf, limits) : copy_out_value(buf, info);
 }
 
@@ -404,4 +334,31 @@ sys_shmctl(i32 shmid, i32 cmd, uaddr_t buf, u64 *scoped result)
 	if (command == SHM_LOCK || command == SHM_UNLOCK)
 		return shm_lock_pages(shmid, command == SHM_LOCK);
 	return EINVAL;
+}
+
+/* --- /proc/sysvipc/shm --- */
+
+void
+sysv_show_shm(struct text *text)
+{
+	u64 index = 0;
+	text_put_bytes(text, TEXT("       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime"
+	                          "                   rss                  swap\n"));
+	MUTEX_SCOPE(&shm_table.lock);
+	XARRAY_FOR(ipc_map, index, ipc, &shm_table.map) {
+		struct shm *shm = shm_from(ipc->owner);
+		const struct shmid_ds *ds = &shm->ds;
+		ipc_show_start(text, ipc);
+		text_put_number(text, ds->size, 21);
+		ipc_show_number(text, (u64)ds->cpid, 5);
+		ipc_show_number(text, (u64)ds->lpid, 5);
+		ipc_show_number(text, atomic32_load(&shm->attached), 6);
+		ipc_show_owners(text, ipc);
+		ipc_show_number(text, (u64)ds->atime, 10);
+		ipc_show_number(text, (u64)ds->dtime, 10);
+		ipc_show_number(text, (u64)ds->ctime, 10);
+		ipc_show_number(text, vm_object_pages(shm->object) << PAGE_SHIFT, 21);
+		ipc_show_number(text, 0, 21);
+		text_put_char(text, '\n');
+	}
 }
