@@ -4,6 +4,10 @@
 // syscalls: mq_timedreceive mq_notify mq_getsetattr
 #include "abi.h"
 #include <mqueue.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
@@ -232,4 +236,163 @@ TEST("POSIX queues give the highest priority first")
 	CHECK_ERRNO(syscall(SYS_mq_open, "", O_RDWR | O_CREAT, 0600, NULL), ENOENT);
 	attr.mq_maxmsg = 0;
 	CHECK_ERRNO(mq_open("/abi2", O_RDWR | O_CREAT, 0600, &attr), EINVAL);
+}
+
+TEST("semaphore operations are done together, and by whom they are possible first")
+{
+	int id = (int)MUST(semget(IPC_PRIVATE, 3, 0600));
+	struct sembuf both[2] = { { 0, -1, 0 }, { 1, -1, 0 } };
+	pid_t child = SPAWN(_exit(semop(id, both, 2) == 0 ? 3 : 1));
+	wait_asleep(child);
+	CHECK_EQ(op(id, 0, 1, 0), 0);
+	CHECK_EQ(semctl(id, 0, GETVAL), 1);
+	CHECK_EQ(semctl(id, 0, GETNCNT), 0);
+	CHECK_EQ(semctl(id, 1, GETNCNT), 1);
+	CHECK_EQ(op(id, 1, 1, 0), 0);
+	CHECK_EQ(reap(child), 3);
+	CHECK_EQ(semctl(id, 0, GETVAL), 0);
+	pid_t large = SPAWN(_exit(op(id, 0, -2, 0) == 0 ? 2 : 1));
+	wait_asleep(large);
+	pid_t small = SPAWN(_exit(op(id, 0, -1, 0) == 0 ? 1 : 9));
+	wait_asleep(small);
+	CHECK_EQ(semctl(id, 0, GETNCNT), 2);
+	CHECK_EQ(op(id, 0, 1, 0), 0);
+	CHECK_EQ(reap(small), 1);
+	CHECK_EQ(op(id, 0, 2, 0), 0);
+	CHECK_EQ(reap(large), 2);
+	struct sembuf up_and_wait[2] = { { 2, 1, 0 }, { 2, 0, IPC_NOWAIT } };
+	CHECK_ERRNO(semop(id, up_and_wait, 2), EAGAIN);
+	CHECK_EQ(semctl(id, 2, GETVAL), 0);
+	struct sembuf zero_and_up[2] = { { 2, 0, 0 }, { 2, 1, 0 } };
+	CHECK_EQ(semop(id, zero_and_up, 2), 0);
+	static struct sembuf many[501];
+	CHECK_ERRNO(semop(id, many, 501), E2BIG);
+	many[499] = (struct sembuf){ 2, 5, 0 };
+	CHECK_EQ(semop(id, many, 500), 0);
+	CHECK_EQ(semctl(id, 2, GETVAL), 6);
+	struct timespec bad = { 0, -1 };
+	CHECK_ERRNO(semtimedop(id, both, 1, &bad), EINVAL);
+	CHECK_ERRNO(semtimedop(id, both, 1, BAD), EFAULT);
+	CHECK_EQ(semctl(id, 0, IPC_RMID), 0);
+}
+
+static void *
+undo_thread(void *id)
+{
+	op(*(int *)id, 0, 3, SEM_UNDO);
+	return NULL;
+}
+
+TEST("what is undone is the threads' together, and forgotten by SETVAL")
+{
+	int id = (int)MUST(semget(IPC_PRIVATE, 2, 0600));
+	pthread_t t;
+	CHECK_EQ(IN_CHILD({ pthread_create(&t, NULL, undo_thread, &id); pthread_join(t, NULL); _exit(semctl(id, 0, GETVAL)); }), 3);
+	CHECK_EQ(semctl(id, 0, GETVAL), 0);
+	CHECK_EQ(IN_CHILD({ op(id, 1, 4, SEM_UNDO); semctl(id, 1, SETVAL, (union semun){ .val = 7 }); op(id, 1, 1, SEM_UNDO); }), 0);
+	CHECK_EQ(semctl(id, 1, GETVAL), 7);
+	pid_t child = SPAWN({ op(id, 0, 1, SEM_UNDO); op(id, 1, -1, SEM_UNDO); pause(); });
+	wait_asleep(child);
+	CHECK_EQ(semctl(id, 0, GETVAL), 1);
+	kill(child, SIGKILL);
+	CHECK_EQ(reap(child), 137);
+	CHECK_EQ(semctl(id, 0, GETVAL), 0);
+	CHECK_EQ(semctl(id, 1, GETVAL), 7);
+	CHECK_EQ(semctl(id, 0, IPC_RMID), 0);
+}
+
+TEST("messages of all types but one, copies, and who waits")
+{
+	int id = (int)MUST(msgget(IPC_PRIVATE, 0600));
+	struct message m = { 1, "a" };
+	MUST(msgsnd(id, &m, 2, 0));
+	m = (struct message){ 2, "bb" };
+	MUST(msgsnd(id, &m, 3, 0));
+	CHECK_EQ(msgrcv(id, &m, 64, 1, MSG_COPY | IPC_NOWAIT), 3);
+	CHECK_STR(m.text, "bb");
+	CHECK_ERRNO(msgrcv(id, &m, 64, 1, MSG_COPY), EINVAL);
+	CHECK_ERRNO(msgrcv(id, &m, 64, 2, MSG_COPY | IPC_NOWAIT), ENOMSG);
+	CHECK_EQ(msgrcv(id, &m, 64, 1, MSG_EXCEPT), 3);
+	CHECK_EQ(m.type, 2);
+	CHECK_EQ(msgrcv(id, &m, 64, 0, 0), 2);
+	CHECK_ERRNO(msgrcv(id, &m, -1, 0, IPC_NOWAIT), EINVAL);
+	pid_t child = SPAWN({ struct message r; _exit(msgrcv(id, &r, 1, 5, 0) == -1 ? errno : 0); });
+	wait_asleep(child);
+	m.type = 5;
+	MUST(msgsnd(id, &m, 2, 0));
+	CHECK_EQ(reap(child), E2BIG);
+	CHECK_EQ(msgrcv(id, &m, 64, 5, IPC_NOWAIT), 2);
+	struct msqid_ds d;
+	MUST(msgctl(id, IPC_STAT, &d));
+	d.msg_qbytes = 10;
+	CHECK_EQ(msgctl(id, IPC_SET, &d), 0);
+	CHECK_EQ(msgsnd(id, &m, 8, 0), 0);
+	CHECK_ERRNO(msgsnd(id, &m, 8, IPC_NOWAIT), EAGAIN);
+	child = SPAWN({ struct message w = { 6, "wait" }; _exit(msgsnd(id, &w, 8, 0) == 0 ? 4 : 1); });
+	wait_asleep(child);
+	CHECK_EQ(msgrcv(id, &m, 64, 0, 0), 8);
+	CHECK_EQ(reap(child), 4);
+	CHECK_EQ(msgrcv(id, &m, 64, 0, 0), 8);
+	CHECK_EQ(m.type, 6);
+	CHECK_EQ(IN_CHILD({ become_nobody(); _exit(msgrcv(id, &m, 64, 0, IPC_NOWAIT) == -1 ? errno : 0); }), EACCES);
+	on_signal(SIGALRM, count_signal, SA_RESTART);
+	ualarm(40000, 40000);
+	CHECK_ERRNO(msgrcv(id, &m, 64, 0, 0), EINTR);
+	ualarm(0, 0);
+	CHECK_EQ(msgctl(id, IPC_RMID, NULL), 0);
+}
+
+TEST("a POSIX queue tells once of a message, counts against a limit, and has a place among files")
+{
+	struct mq_attr attr = { .mq_maxmsg = 2, .mq_msgsize = 16 };
+	char buf[128] = "";
+	mq_unlink("/abi3");
+	mqd_t q = (mqd_t)MUST(mq_open("/abi3", O_RDWR | O_CREAT, 0640, &attr)), r = (mqd_t)MUST(mq_open("/abi3", O_RDONLY));
+	CHECK_ERRNO(mq_open("/abi3", O_RDWR | O_WRONLY), EINVAL);
+	CHECK_ERRNO(mq_send(r, "x", 1, 0), EBADF);
+	struct stat st;
+	CHECK_EQ(fstat(q, &st), 0);
+	CHECK_EQ(st.st_mode, S_IFREG | 0640);
+	struct sigevent e = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	on_signal(SIGUSR1, count_signal, 0);
+	CHECK_EQ(mq_notify(q, &e), 0);
+	CHECK_EQ(IN_CHILD(_exit(mq_notify(q, &e) == -1 ? errno : 0)), EBUSY);
+	MUST(mq_send(q, "one", 3, 0));
+	MUST(mq_send(q, "two", 3, 5));
+	CHECK_EQ(signals_seen, 1);
+	CHECK_EQ(read(r, buf, sizeof(buf)), 60);
+	CHECK(strncmp(buf, "QSIZE:6 ", 8) == 0);
+	pid_t child = SPAWN(_exit(mq_send(q, "three", 5, 9) == 0 ? 3 : 1));
+	wait_asleep(child);
+	CHECK_EQ(mq_receive(r, buf, 128, NULL), 3);
+	CHECK_MEM(buf, "two", 3);
+	CHECK_EQ(reap(child), 3);
+	CHECK_EQ(mq_receive(r, buf, 128, NULL), 5);
+	CHECK_EQ(mq_receive(r, buf, 128, NULL), 3);
+	int ep = (int)MUST(epoll_create1(0));
+	struct epoll_event want = { .events = EPOLLIN }, got;
+	MUST(epoll_ctl(ep, EPOLL_CTL_ADD, r, &want));
+	CHECK_EQ(epoll_wait(ep, &got, 1, 0), 0);
+	child = SPAWN({ sleep_ms(30); mq_send(q, "p", 1, 0); });
+	CHECK_EQ(epoll_wait(ep, &got, 1, 5000), 1);
+	CHECK_EQ(got.events, EPOLLIN);
+	MUST(mq_receive(r, buf, 128, NULL));
+	CHECK_EQ(mq_notify(q, &e), 0);
+	CHECK_EQ(mq_close(r), 0);
+	CHECK_EQ(mq_notify(q, &e), 0);
+	CHECK_EQ(mq_notify(q, NULL), 0);
+	struct rlimit none = { 1000, 1000 };
+	CHECK_EQ(IN_CHILD({ setrlimit(RLIMIT_MSGQUEUE, &none); _exit(mq_open("/abi4", O_RDWR | O_CREAT, 0600, NULL) == -1 ? errno : 0); }), EMFILE);
+	attr.mq_maxmsg = 11;
+	CHECK_EQ(IN_CHILD({ become_nobody(); _exit(mq_open("/abi4", O_RDWR | O_CREAT, 0600, &attr) == -1 ? errno : 0); }), EINVAL);
+	CHECK_EQ(IN_CHILD({ become_nobody(); _exit(mq_open("/abi3", O_RDONLY) == -1 ? errno : 0); }), EACCES);
+	CHECK_EQ(IN_CHILD({ become_nobody(); _exit(syscall(SYS_mq_unlink, "abi3") == -1 ? errno : 0); }), EPERM);
+	MUST(mkdir("queues", 0755));
+	CHECK_EQ(mount("none", "queues", "mqueue", 0, NULL), 0);
+	CHECK_EQ(access("queues/abi3", F_OK), 0);
+	CHECK_EQ(unlink("queues/abi3"), 0);
+	CHECK_ERRNO(mq_open("/abi3", O_RDWR), ENOENT);
+	CHECK_EQ(mq_send(q, "still", 5, 0), 0);
+	CHECK_EQ(umount("queues"), 0);
+	CHECK_EQ(mq_close(q), 0);
 }
