@@ -21,6 +21,7 @@
 #include <procfs.h>
 #include <random.h>
 #include <sched.h>
+#include <slab_policy.h>
 #include <serial.h>
 #include <socket.h>
 #include <sysfs.h>
@@ -38,6 +39,21 @@ must(err_t err, struct cbytes what)
 		return;
 	log_error("{} does not start: error {}", what, (u32)err);
 	power_off(1);
+}
+
+/** fail_alloc=N: once the services are up, one of N objects cannot be had. */
+static void
+failures_start(void)
+{
+	u8 digits[8] = {};
+	size_t len = 0;
+	u32 every = 0;
+	if (!boot_option(TEXT("fail_alloc"), BYTES_OF(digits), &len) || len > sizeof(digits))
+		return;
+	for (size_t i = 0; i < len && digits[i] >= '0' && digits[i] <= '9'; i++)
+		every = every * 10 + digits[i] - '0';
+	slab_policy_fail(every);
+	log_info("init: one of {} objects is refused", every);
 }
 
 void
@@ -67,6 +83,7 @@ kernel_main(void)
 	if (err != OK && err != ENOENT)
 		log_error("initramfs: not all of it was unpacked: error {}", (u32)err);
 	log_info("init: services are up after {} ms", clock_now() / NS_PER_MS);
+	failures_start();
 	process_run_init();
 	task_exit();
 }

@@ -11,6 +11,8 @@
 #include <cadre/atomic.h>
 #include <cadre/policy.h>
 
+#include <slab_policy.h>
+
 enum : u32 { EMPTY_KEPT = 1 };
 
 /** A list of slabs, by number + 1; 0 ends it. */
@@ -89,9 +91,33 @@ slot_push(u32 heap, struct heap_state *state, u32 slot) MUST_HOLD(&state->lock)
 	}
 }
 
+/* --- failing on purpose --- */
+
+enum : u32 { SLOT_REFUSED = SLOT_NONE - 1 };   /* no heap has this slot: the framework neither takes it nor grows the heap */
+enum : u64 { FAIL_FROM = 2000 };               /* slots that the first program gets to start with */
+static struct atomic32 fail_every;
+static struct atomic64 fail_asked;
+
+void
+slab_policy_fail(u32 every)
+{
+	atomic32_store_relaxed(&fail_every, every);
+}
+
+/** Whether it is this one's turn: every run of the kernel with the same calls has the same answers. */
+static bool
+is_refused(u32 every)
+{
+	u64 asked = atomic64_add_relaxed(&fail_asked, 1);
+	return asked >= FAIL_FROM && (asked * 0x9e3779b97f4a7c15 >> 32) % every == 0;
+}
+
 static u32
 slab_take(u32 heap)
 {
+	u32 every = atomic32_load_relaxed(&fail_every);
+	if (__builtin_expect(every != 0, 0) && is_refused(every))
+		return SLOT_REFUSED;
 	struct heap_state *state = ELEM(heaps, heap);
 	IRQ_SPIN_SCOPE(&state->lock);
 	return slot_pop(heap, state);
