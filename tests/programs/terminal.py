@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import sys
 import termios
@@ -19,7 +20,9 @@ class Terminal:
     def __init__(self, *command):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            environment = {"PATH": os.environ["PATH"], "TERM": "vt100", "PS1": "ready> ", "HISTFILE": "", "HOME": os.getcwd()}
+            environment = {"PATH": os.environ["PATH"], "TERM": "vt100", "PS1": "ready> ", "HISTFILE": "", "HOME": os.getcwd(), "INPUTRC": "inputrc"}
+            for number in (signal.SIGINT, signal.SIGQUIT):
+                signal.signal(number, signal.SIG_DFL)
             os.execvpe(command[0], command, environment)
         self.text = ""
         self.resize(24, 80)
@@ -66,6 +69,8 @@ def sleeping(terminal, keys, *patterns):
 
 
 def bash():
+    with open("inputrc", "w", encoding="utf-8") as file:
+        file.write("set enable-bracketed-paste off\n")
     t, prompt = Terminal("bash", "--norc", "--noprofile", "-i"), "ready> "
     t.expect(prompt)
     t.type("echo wrld" + LEFT * 3 + "o\r", "\r\nworld\r\n", prompt)
@@ -88,8 +93,9 @@ def bash():
     t.type("one\r", "one\r\none\r\n")
     t.type("\x04", prompt)
     t.type("cat &\r", prompt)
-    t.type("\r", "Stopped", prompt)
-    t.type("kill -9 %1; wait\r", "Killed", prompt)
+    time.sleep(1)
+    t.type("jobs\r", r"\[1\]\+  Stopped +cat", prompt)
+    t.type("kill -9 %1; sleep 1\r", "Killed", prompt)
     t.resize(33, 99)
     t.type("stty size\r", "33 99\r\n", prompt)
     t.type("sleep 1 | cat && (exit 4) || echo status $?\r", "status 4\r\n", prompt)
