@@ -4,6 +4,7 @@
 The first program (guest/init.c) is ours and the same on both kernels. Serial lines: COM1 is the command's terminal or
 standard output, COM2 its standard error, COM3 takes its exit status, COM4 Linux' kernel log (Cadre's goes to QEMU's debug console).
 """
+import fcntl
 import os
 import pathlib
 import re
@@ -96,7 +97,7 @@ def main(args):
     environment = dict(ENVIRONMENT, TERM=os.environ.get("TERM", "vt100") if terminal else "dumb")
     image = root.initramfs(base_of(args), where / f"initramfs.{os.getpid()}", args.command or shell_of(args), terminal,
                            shutil.get_terminal_size(), environment)
-    errors = os.dup(2)
+    errors = write_only(2)
     serials = ["chardev:terminal", "chardev:errors", f"file:{status}", f"file:{log}" if args.kernel == "linux" else "null"]
     extra = ["-chardev", "stdio,id=terminal,signal=off" if terminal else "stdio,id=terminal",
              "-add-fd", f"fd={errors},set=1", "-chardev", "file,id=errors,path=/dev/fdset/1,append=on"]
@@ -112,6 +113,11 @@ def main(args):
     finally:
         for path in (image, status):
             path.unlink(missing_ok=True)
+
+
+def write_only(fd):
+    """A duplicate that can only be written, as QEMU wants it: a terminal's descriptors are often open for both."""
+    return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_APPEND) if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR else os.dup(fd)
 
 
 def shell_of(args):
