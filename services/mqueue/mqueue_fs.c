@@ -13,8 +13,8 @@
 
 enum : u32 { MQUEUE_MAGIC = 0x19800202, COOKIE_LEN = 32, STATUS_LEN = 80 };
 
-/** struct sigevent of x86-64. Plain data. */
-struct sigevent { u64 value; i32 number, notify, pad[12]; };
+/** struct mq_sigevent of x86-64. Plain data. */
+struct mq_sigevent { u64 value; i32 number, notify, pad[12]; };
 
 static struct mutex names_lock;         /* looking a name up and making it is one step */
 static struct path root;                /* [const] of the kernel's own mount */
@@ -242,7 +242,7 @@ sys_mq_unlink(uaddr_t name)
  * => EFAULT, EBADF, ENOTSOCK, EINVAL
  */
 static err_t
-thread_notice_check(const struct sigevent *scoped event)
+thread_notice_check(const struct mq_sigevent *scoped event)
 {
 	u8 cookie[COOKIE_LEN] = {};
 	REF_SCOPE(file, socket);
@@ -255,7 +255,7 @@ thread_notice_check(const struct sigevent *scoped event)
 }
 
 static err_t
-event_check(const struct sigevent *scoped event)
+event_check(const struct mq_sigevent *scoped event)
 {
 	if (event->notify == SIGEV_THREAD)
 		return thread_notice_check(event);
@@ -265,7 +265,7 @@ event_check(const struct sigevent *scoped event)
 }
 
 static err_t
-notice_set(struct mqueue *queue, const struct sigevent *scoped event)
+notice_set(struct mqueue *queue, const struct mq_sigevent *scoped event)
 {
 	SPIN_SCOPE(&queue->lock);
 	if (queue->notice.owner != nullptr)
@@ -281,7 +281,7 @@ sys_mq_notify(i32 mqdes, uaddr_t event)
 {
 	REF_SCOPE(file, file);
 	struct file *found = nullptr;
-	struct sigevent given = {};
+	struct mq_sigevent given = {};
 	struct mqueue *queue = nullptr;
 	if (event.raw != 0) {
 		TRY(copy_in_value(given, event));
