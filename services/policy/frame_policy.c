@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
 /**
- * The frame allocator: buddies. (Each CPU has a cache of single frames in the framework.)
+ * The frame allocator: buddies, and a cache of single frames on each CPU.
+ *
+ * The framework keeps some on each CPU as well and asks for one after the other: the cache makes that one turn of the lock, not sixteen. Without
+ * it four virtual CPUs on fewer real ones came to a stand, each waiting for its ticket.
  *
  * A free block is 2^order frames, aligned to its size, of at most FRAME_NOTE_BLOCK frames; its first frame's note says
  * its order and links it into the list of that order. Two free buddies never stand side by side: a block that becomes free joins its
- * buddy at once.
+ * buddy at once. Frames in a CPU's cache are in no list, so their notes say nothing.
  *
  * Lock order: buddy_lock, taken with interrupts off, is the only one.
  */
@@ -13,10 +16,18 @@
 enum : u32 {
 	ORDERS = 11,
 	LIST_END = ~(u32)0,
+	CACHE_MAX = 32,
+	CACHE_BATCH = 16,
 };
 static_assert((u32)1 << (ORDERS - 1) == FRAME_NOTE_BLOCK);
 
 enum note_flags : u8 { NOTE_FREE_BLOCK = 1 };
+
+struct frame_cache {
+	u32 n;                     /* [self] */
+	u32 frames[CACHE_MAX];     /* [self] */
+};
+CPU_LOCAL_DEFINE(frame_cache, frame_cache);
 
 static struct irq_spin_lock buddy_lock;
 static u32 lists[ORDERS] GUARDED_BY(&buddy_lock) = {
@@ -106,6 +117,26 @@ range_alloc(u64 n, u64 align, u64 limit) MUST_HOLD(&buddy_lock)
 }
 
 static void
+cache_fill(struct frame_cache *cache)
+{
+	IRQ_SPIN_SCOPE(&buddy_lock);
+	while (cache->n < CACHE_BATCH) {
+		u64 pfn = range_alloc(1, 1, FRAME_NONE);
+		if (pfn == FRAME_NONE)
+			return;
+		cache->frames[cache->n++] = (u32)pfn;
+	}
+}
+
+static void
+cache_drain(struct frame_cache *cache)
+{
+	IRQ_SPIN_SCOPE(&buddy_lock);
+	for (u32 i = 0; i < CACHE_BATCH && cache->n > 0; i++)
+		block_free(cache->frames[--cache->n], 0);
+}
+
+static void
 frames_add(u64 pfn, u64 n)
 {
 	IRQ_SPIN_SCOPE(&buddy_lock);
@@ -115,8 +146,27 @@ frames_add(u64 pfn, u64 n)
 static u64
 frames_alloc(u64 n, u64 align, u64 limit)
 {
+	if (n == 1 && align == 1 && limit == FRAME_NONE) {
+		CPU_LOCAL_SCOPE(cache, frame_cache);
+		if (cache->n == 0)
+			cache_fill(cache);
+		return cache->n > 0 ? cache->frames[--cache->n] : FRAME_NONE;
+	}
 	IRQ_SPIN_SCOPE(&buddy_lock);
 	return range_alloc(n, align, limit);
 }
 
-const struct frame_policy frame_policy = { .add = frames_add, .alloc = frames_alloc, .free = frames_add };
+static void
+frames_free(u64 pfn, u64 n)
+{
+	if (n == 1) {
+		CPU_LOCAL_SCOPE(cache, frame_cache);
+		if (cache->n == CACHE_MAX)
+			cache_drain(cache);
+		cache->frames[cache->n++] = (u32)pfn;
+		return;
+	}
+	frames_add(pfn, n);
+}
+
+const struct frame_policy frame_policy = { .add = frames_add, .alloc = frames_alloc, .free = frames_free };
