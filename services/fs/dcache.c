@@ -30,6 +30,7 @@ enum : u64 { HASH_MULTIPLIER = 0x9e3779b97f4a7c15 };
 static struct bucket_array *buckets;                /* [boot] */
 static u32 bucket_shift;                            /* [boot] 64 - log2 of their number */
 static struct spin_lock bucket_locks[BUCKET_LOCKS];
+enum : u32 { DROP_ROUNDS = 8 };
 static struct spin_lock lru_lock;
 static struct lru_list lru GUARDED_BY(&lru_lock);
 static u32 lru_count GUARDED_BY(&lru_lock);
@@ -389,6 +390,14 @@ dcache_purge(struct superblock *sb)
 			all = lru_count;
 		}
 	} while (shrink(sb, all, all) > 0);
+}
+
+void
+fs_drop_caches(void)
+{
+	/* A round takes their second chance from what was used lately, or frees the parents of what it ends. */
+	for (u32 i = 0; i < DROP_ROUNDS; i++)
+		dcache_purge(nullptr);
 }
 
 /** In the cache, and still what its file system says; with a reference. The directory's lock keeps the name where it is. */

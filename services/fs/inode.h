@@ -303,6 +303,9 @@ void fifo_register(fifo_open_fn *open);
 /** Tells inotify: `mask` as inotify(7) has it. One load where nobody watches. */
 extern struct atomic32 fs_watchers;
 void fs_notify_slow(struct dentry *dentry, u32 mask);
+
+/** Forgets the names that nobody uses, with their inodes (proc(5), /proc/sys/vm/drop_caches). Sleeps. */
+void fs_drop_caches(void);
 static inline void fs_notify(struct dentry *dentry, u32 mask) { if (__builtin_expect(atomic32_load_relaxed(&fs_watchers) != 0, 0)) fs_notify_slow(dentry, mask); }
 
 /** Makes the root (an empty tmpfs) and the tables. The first call of kernel_main to fs, after fs types are registered. */

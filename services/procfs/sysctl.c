@@ -104,6 +104,20 @@ store_thread_max(struct text_node *node, struct cbytes input)
 	return OK;
 }
 
+/** 1: the page cache (nothing: files live in it alone), 2: names and inodes, 3: both. Source: proc(5). */
+static err_t
+store_drop_caches(struct text_node *node, struct cbytes input)
+{
+	u64 value = 0;
+	(void)node;
+	TRY(text_parse_number(input, &value));
+	if (value < 1 || value > 4)
+		return EINVAL;
+	if ((value & 2) != 0)
+		fs_drop_caches();
+	return OK;
+}
+
 /** A random UUID (version 4); boot_id is made once. */
 static err_t
 show_uuid(struct text *text, struct text_node *node)
@@ -152,6 +166,7 @@ static const struct text_entry entries[] = {
 	{ .path = "sys/kernel/hostname", .mode = SET, .show = show_name, .store = store_name },
 	{ .path = "sys/kernel/domainname", .mode = SET, .show = show_name, .store = store_name, .arg = 1 },
 	{ .path = "sys/kernel/pid_max", .mode = SET, .show = show_pid_max, .store = store_pid_max },
+	{ .path = "sys/vm/drop_caches", .mode = 0200, .store = store_drop_caches },
 	{ .path = "sys/kernel/threads-max", .mode = SET, .show = show_thread_max, .store = store_thread_max },
 	WORD("kernel/core_pattern", WORD_CORE_PATTERN), VALUE("kernel/core_uses_pid", 0), VALUE("kernel/cap_last_cap", CAP_COUNT - 1),
 	VALUE("kernel/ngroups_max", 65536), VALUE("kernel/shmmax", 18446744073692774399u), VALUE("kernel/shmall", 18446744073692774399u),

@@ -555,6 +555,11 @@ static void
 show_objects(const char *when)
 {
 	static char text[1 << 16];
+	int drop = open("/proc/sys/vm/drop_caches", O_WRONLY);
+	if (write(drop, "2", 1) != 1)
+		printf("the cache of names could not be emptied: errno %d\n", errno);
+	close(drop);
+	pause_ms(300);
 	int fd = open("/proc/cadre/objects", O_RDONLY);
 	ssize_t n, len = 0;
 	while (fd >= 0 && len < (ssize_t)sizeof(text) - 1 && (n = read(fd, text + len, sizeof(text) - 1 - (size_t)len)) > 0)
