@@ -13,7 +13,7 @@
 
 #include <session.h>
 
-enum : u64 { OOM_PATIENCE_NS = 2 * NS_PER_SEC, OOM_STEP_NS = NS_PER_MS, OOM_STEP_MAX_NS = 64 * NS_PER_MS, OOM_ENOUGH_FRAMES = 64 };
+enum : u64 { OOM_PATIENCE_NS = 2 * NS_PER_SEC, OOM_STEP_NS = NS_PER_MS, OOM_STEP_MAX_NS = 64 * NS_PER_MS, OOM_ENOUGH_FRAMES = 512 };   /* more than what the CPUs keep to themselves */
 enum : u32 { OOM_VICTIMS = 8 };
 enum : i32 { OOM_NEVER = -1000 };
 
