@@ -197,6 +197,9 @@ range_zap(struct vm_cursor_state *c, u64 start, u64 end)
 		if (pte != 0)
 			entry_set(c, entry, va, 0);
 		va = MIN(next, end);
+		/* Passes over what is empty up to the end of this table: `entry` stays within it. */
+		while (va < end && (va & (table_span(level + 1) - 1)) != 0 && pte_load(++entry) == 0)
+			va = MIN(va + table_span(level), end);
 		if ((va & (table_span(1) - 1)) == 0)
 			tables_prune(c, start, va);
 	}

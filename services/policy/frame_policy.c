@@ -9,7 +9,9 @@
  * its order and links it into the list of that order. Two free buddies never stand side by side: a block that becomes free joins its
  * buddy at once. Frames in a CPU's cache are in no list, so their notes say nothing.
  *
- * Lock order: buddy_lock, taken with interrupts off, is the only one.
+ * What is left in the caches of other CPUs is had last, so that none is out of reach when memory ends.
+ *
+ * Lock order: a cache's lock → buddy_lock; both are taken with interrupts off.
  */
 #include <cadre/policy.h>
 
@@ -24,8 +26,9 @@ static_assert((u32)1 << (ORDERS - 1) == FRAME_NOTE_BLOCK);
 enum note_flags : u8 { NOTE_FREE_BLOCK = 1 };
 
 struct frame_cache {
-	u32 n;                     /* [self] */
-	u32 frames[CACHE_MAX];     /* [self] */
+	struct irq_spin_lock lock;
+	u32 n GUARDED_BY(&lock);
+	u32 frames[CACHE_MAX] GUARDED_BY(&lock);
 };
 CPU_LOCAL_DEFINE(frame_cache, frame_cache);
 
@@ -117,7 +120,7 @@ range_alloc(u64 n, u64 align, u64 limit) MUST_HOLD(&buddy_lock)
 }
 
 static void
-cache_fill(struct frame_cache *cache)
+cache_fill(struct frame_cache *cache) MUST_HOLD(&cache->lock)
 {
 	IRQ_SPIN_SCOPE(&buddy_lock);
 	while (cache->n < CACHE_BATCH) {
@@ -129,7 +132,7 @@ cache_fill(struct frame_cache *cache)
 }
 
 static void
-cache_drain(struct frame_cache *cache)
+cache_drain(struct frame_cache *cache) MUST_HOLD(&cache->lock)
 {
 	IRQ_SPIN_SCOPE(&buddy_lock);
 	for (u32 i = 0; i < CACHE_BATCH && cache->n > 0; i++)
@@ -143,30 +146,55 @@ frames_add(u64 pfn, u64 n)
 	range_free((u32)pfn, (u32)(pfn + n));
 }
 
+/** A frame of a CPU's cache; `own`: it is this CPU's, and filled if empty. */
+static u64
+cache_take(struct frame_cache *cache, bool own)
+{
+	IRQ_SPIN_SCOPE(&cache->lock);
+	if (cache->n == 0 && own)
+		cache_fill(cache);
+	return cache->n > 0 ? cache->frames[--cache->n] : FRAME_NONE;
+}
+
+static u64
+frame_take(void)
+{
+	u64 pfn = FRAME_NONE;
+	{
+		CPU_LOCAL_SCOPE(cache, frame_cache);
+		pfn = cache_take(cache, true);
+	}
+	for (u32 cpu = 0; pfn == FRAME_NONE && cpu < cpu_count(); cpu++)
+		pfn = cache_take(CPU_LOCAL_OF(frame_cache, cpu), false);
+	return pfn;
+}
+
 static u64
 frames_alloc(u64 n, u64 align, u64 limit)
 {
-	if (n == 1 && align == 1 && limit == FRAME_NONE) {
-		CPU_LOCAL_SCOPE(cache, frame_cache);
-		if (cache->n == 0)
-			cache_fill(cache);
-		return cache->n > 0 ? cache->frames[--cache->n] : FRAME_NONE;
-	}
+	if (n == 1 && align == 1 && limit == FRAME_NONE)
+		return frame_take();
 	IRQ_SPIN_SCOPE(&buddy_lock);
 	return range_alloc(n, align, limit);
 }
 
 static void
+frame_give(u32 pfn)
+{
+	CPU_LOCAL_SCOPE(cache, frame_cache);
+	IRQ_SPIN_SCOPE(&cache->lock);
+	if (cache->n == CACHE_MAX)
+		cache_drain(cache);
+	cache->frames[cache->n++] = pfn;
+}
+
+static void
 frames_free(u64 pfn, u64 n)
 {
-	if (n == 1) {
-		CPU_LOCAL_SCOPE(cache, frame_cache);
-		if (cache->n == CACHE_MAX)
-			cache_drain(cache);
-		cache->frames[cache->n++] = (u32)pfn;
-		return;
-	}
-	frames_add(pfn, n);
+	if (n == 1)
+		frame_give((u32)pfn);
+	else
+		frames_add(pfn, n);
 }
 
 const struct frame_policy frame_policy = { .add = frames_add, .alloc = frames_alloc, .free = frames_free };

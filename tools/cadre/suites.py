@@ -62,6 +62,7 @@ def suite_tree(tally):
             and "SPDX-License-Identifier: MPL-2.0" not in (ROOT / f).read_text(errors="replace")[:400]]
     tally.case("every_source_file_names_its_licence", not bare, ", ".join(bare))
     flags = subprocess.run(["make", "-s", "flags"], capture_output=True, text=True, cwd=ROOT).stdout.split()
+    build("services/syscall/gen/syscall_handlers.h", "services/syscall/gen/syscall_names.h")
     for header in sorted([*(ROOT / "framework/include/cadre").glob("*.h"), *(ROOT / "services").glob("*/*.h")]):
         deps = header.parent / "deps"
         modules = [header.parent.name, *(deps.read_text().split() if deps.exists() else [])]

@@ -50,7 +50,7 @@ this_cpu(void)
 
 /* As one step: nothing comes in between. */
 #define arch_cpu_load(member)                                                                                          \
-	({ u64 flags_ = arch_irq_save(); auto value_ = this_cpu()->member; arch_irq_restore(flags_); value_; })
+	({ u64 flags_ = arch_irq_save(); auto value_ = __atomic_load_n(&this_cpu()->member, __ATOMIC_RELAXED); arch_irq_restore(flags_); value_; })
 #define arch_cpu_add(member, n)                                                                                        \
 	do { u64 flags_ = arch_irq_save(); this_cpu()->member += (u32)(n); arch_irq_restore(flags_); } while (0)
 
