@@ -23,7 +23,6 @@
 #include <sched.h>
 #include <slab_policy.h>
 #include <serial.h>
-#include <socket.h>
 #include <sysfs.h>
 #include <sysv.h>
 #include <time_calls.h>
@@ -70,7 +69,6 @@ kernel_main(void)
 	time_init();
 	event_init();
 	pipe_init();
-	net_init();
 	sysv_init();
 	random_start();
 	if (devfs_init() != OK || random_init() != OK || tty_init() != OK || serial_init() != OK)

@@ -119,4 +119,3 @@ struct socket_cred socket_cred_current(void);
 void socket_files_drop(struct socket_files *files);
 
 extern const struct socket_ops unix_socket_ops;
-void net_init(void);

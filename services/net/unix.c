@@ -222,8 +222,3 @@ const struct file_ops unix_file_ops = {
 	.no_sigpipe = true,     /* streams raise it themselves, others do not */
 	.stream = true,
 };
-
-void
-net_init(void)
-{
-}

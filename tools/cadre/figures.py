@@ -30,9 +30,9 @@ def main():
     parts.append(block("The checker's corpus", "python3 tests/safec/run.py --table",
                        output(sys.executable, "tests/safec/run.py", "--table")))
     with tempfile.NamedTemporaryFile(suffix=".json") as rows:
-        bench = output("./cadre", "bench", "--pairs", "5", "--json", rows.name)
+        bench = output("./cadre", "bench", "--filter", "boot", "--pairs", "5", "--json", rows.name)
         json.loads(pathlib.Path(rows.name).read_text())
-        parts.append(block("Beside Linux", "./cadre bench", bench))
+        parts.append(block("Boot and size beside Linux", "./cadre bench --filter boot", bench))
     coverage = output(sys.executable, "tools/coverage/coverage.py", "--markdown")
     coverage = coverage[coverage.index("| "):]   # what the build printed comes first
     parts.append(f"\n## Coverage of the trusted half\n\n`make coverage`\n\n{coverage}\n")
