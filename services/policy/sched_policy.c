@@ -108,10 +108,12 @@ queue_advance(struct run_queue *queue, u64 vruntime) MUST_HOLD(&queue->lock)
 		atomic64_store_relaxed(&queue->minimum, vruntime);
 }
 
-/** Puts it behind its equals, or before them. */
+/** Puts it behind its equals, or before them. Nothing where it is queued: a new policy in charge is handed tasks that are on their way. */
 static void
 queue_insert(struct run_queue *queue, struct sched_entity *entity, bool front) MUST_HOLD(&queue->lock)
 {
+	if (entity->queued)
+		return;
 	queue->last_order += front ? 0 : 1;
 	queue->first_order += front ? 1 : 0;
 	entity->order = front ? ORDER_MIDDLE - queue->first_order : ORDER_MIDDLE + queue->last_order;
