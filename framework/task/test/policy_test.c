@@ -37,8 +37,8 @@ sched_policy_set(const struct sched_policy *policy)
 {
 	__atomic_store_n(&sched_policy_active, policy, __ATOMIC_SEQ_CST);
 	for (u32 i = 0; i < 100; i++) {
+		IRQ_OFF_SCOPE(); /* between looking and handing over it must not come to run and end */
 		struct task *task = registry_ready();
-		IRQ_OFF_SCOPE();
 		if (task != nullptr)
 			sched_ready(task, SCHED_WAKE);
 	}
