@@ -54,6 +54,7 @@ struct sched_entity {
 	u32 queued_rank;                    /* its queue's lock: the rank it is queued with */
 	struct atomic32 cpu;                /* likewise: whose minimum vruntime relates to */
 	bool queued;                        /* its queue's lock */
+	struct atomic32 claimed;            /* 1: on a queue, or on its way there; whoever makes it 1 puts it on one */
 	RBTREE_LINK(struct sched_entity) link;
 };
 OBJECT_DEFINE(sched_entity);
@@ -108,12 +109,17 @@ queue_advance(struct run_queue *queue, u64 vruntime) MUST_HOLD(&queue->lock)
 		atomic64_store_relaxed(&queue->minimum, vruntime);
 }
 
-/** Puts it behind its equals, or before them. Nothing where it is queued: a new policy in charge is handed tasks that are on their way. */
+/** The right to queue it. => false: it is queued: a policy new in charge is handed tasks that are on their way already. */
+static bool
+entity_claim(struct sched_entity *entity)
+{
+	return atomic32_exchange(&entity->claimed, 1) == 0;
+}
+
+/** Puts it, claimed, behind its equals, or before them. */
 static void
 queue_insert(struct run_queue *queue, struct sched_entity *entity, bool front) MUST_HOLD(&queue->lock)
 {
-	if (entity->queued)
-		return;
 	queue->last_order += front ? 0 : 1;
 	queue->first_order += front ? 1 : 0;
 	entity->order = front ? ORDER_MIDDLE - queue->first_order : ORDER_MIDDLE + queue->last_order;
@@ -130,6 +136,7 @@ queue_remove(struct run_queue *queue, struct sched_entity *entity) MUST_HOLD(&qu
 	entity->queued = false;
 	queue->nfair -= entity->queued_rank == 0 ? 1 : 0;
 	(void)atomic32_sub(&queue->nready, 1);
+	atomic32_store(&entity->claimed, 0);
 }
 
 /** Makes vruntime one of `cpu`'s queue. */
@@ -168,10 +175,15 @@ policy_task_init(struct task *task, struct object **scoped out)
 	return OK;
 }
 
+static u32 entity_unqueue(struct sched_entity *entity);
+
+/** Where another policy ran the task to its end meanwhile, it may be on a queue still. */
 static void
 policy_task_fini(struct object *object)
 {
-	sched_entity_put(sched_entity_from(object));
+	struct sched_entity *entity = sched_entity_from(object);
+	(void)entity_unqueue(entity);
+	sched_entity_put(entity);
 }
 
 /** The allowed CPU with the least to do, `first` where it is as good as any; stops at an idle one. */
@@ -219,9 +231,9 @@ policy_enqueue(struct object *object, u32 cpu, enum sched_reason reason)
 {
 	struct sched_entity *entity = sched_entity_from(object);
 	struct run_queue *queue = ELEM(queues, cpu);
-	IRQ_SPIN_SCOPE(&queue->lock);
-	if (entity->queued)
+	if (!entity_claim(entity))
 		return false;
+	IRQ_SPIN_SCOPE(&queue->lock);
 	if (atomic32_load_relaxed(&entity->cpu) != cpu)
 		entity_move(entity, cpu);
 	entity_place(queue, entity, reason);
@@ -302,7 +314,7 @@ queue_balance(u32 cpu)
 {
 	struct run_queue *queue = ELEM(queues, cpu);
 	struct sched_entity *entity = queue_steal(cpu, atomic32_load_relaxed(&queue->nready) + 2);
-	if (entity == nullptr)
+	if (entity == nullptr || !entity_claim(entity))
 		return;
 	IRQ_SPIN_SCOPE(&queue->lock);
 	queue_insert(queue, entity, false);
@@ -446,6 +458,8 @@ entity_requeue(struct sched_entity *entity, u32 last_cpu)
 {
 	u32 cpu = least_loaded(entity, last_cpu, true);
 	struct run_queue *queue = ELEM(queues, cpu);
+	if (!entity_claim(entity))
+		return;
 	if (cpu != last_cpu)
 		entity_move(entity, cpu);
 	irq_spin_acquire(&queue->lock);
