@@ -14,7 +14,6 @@ import collections
 import concurrent.futures
 import hashlib
 import os
-import pathlib
 import re
 import shutil
 import subprocess
@@ -43,9 +42,8 @@ def compile_one(source):
 
 def programs():
     """Compiles all programs, in parallel; their paths by name, and the guest's runner's."""
-    root.need("gcc", "gcc")
-    if not pathlib.Path("/usr/lib/x86_64-linux-gnu/libc.a").exists():
-        subprocess.run(["apt-get", "install", "-y", "libc6-dev"], check=True, capture_output=True)
+    root.need("gcc", "gcc", "libc6-dev")
+    root.need("/usr/lib/x86_64-linux-gnu/libc.a", "libc6-dev")
     (WHERE / "bin").mkdir(parents=True, exist_ok=True)
     sources = [SOURCES / "guest.c", *sorted(SOURCES.glob("*_test.c"))]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:

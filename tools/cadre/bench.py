@@ -36,7 +36,7 @@ def say(text):
 
 def compile_guest(name):
     """Compiles bench/NAME.c, static, for the guest; returns its path."""
-    root.need("gcc", "gcc libc6-dev")
+    root.need("gcc", "gcc", "libc6-dev")
     out = WHERE / name
     subprocess.run(["gcc", "-O2", "-static", "-pthread", "-o", str(out), f"bench/{name}.c"], cwd=ROOT, check=True)
     return out

@@ -13,21 +13,28 @@ CLANG = "/usr/lib/llvm-22/bin/clang"
 LINUX = BUILD / "linux"
 
 
-def need(program, package):
-    """Installs `package` where `program` is missing."""
-    if not shutil.which(program):
-        print(f"cadre: installing {package}", file=sys.stderr)
-        done = subprocess.run(["apt-get", "install", "-y", package], capture_output=True, text=True)
-        if done.returncode:
-            sys.exit(f"cadre: {program} is needed: apt-get install {package} failed:\n{done.stderr}")
+def apt(words, **options):
+    """Runs apt-get, again with fresh lists where it fails: a machine may have none yet. Ends us with its message where that fails too."""
+    command = [*([] if os.geteuid() == 0 or words[0] == "download" else ["sudo"]), "apt-get", *words]
+    done = subprocess.run(command, capture_output=True, text=True, **options)
+    if done.returncode:
+        subprocess.run([*([] if os.geteuid() == 0 else ["sudo"]), "apt-get", "update"], capture_output=True)
+        done = subprocess.run(command, capture_output=True, text=True, **options)
+    if done.returncode:
+        sys.exit(f"cadre: {' '.join(command)} failed:\n{done.stderr[-2000:]}")
+
+
+def need(program, *packages):
+    """Installs `packages` where `program`, a command or a file, is missing."""
+    if not shutil.which(program) and not pathlib.Path(program).exists():
+        print(f"cadre: installing {' '.join(packages)}", file=sys.stderr)
+        apt(["install", "-y", *packages])
 
 
 def fetch(package, where):
     """Downloads a Debian package and unpacks it below `where`."""
     where.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(["apt-get", "download", package], cwd=where, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"cadre: apt-get download {package} failed:\n{done.stderr}")
+    apt(["download", package], cwd=where)
     deb = next(where.glob(f"{package}_*.deb"))
     subprocess.run(["dpkg-deb", "-x", str(deb), str(where)], check=True)
     deb.unlink()
@@ -38,6 +45,7 @@ def linux_kernel():
     found = sorted(LINUX.glob("boot/vmlinuz-*"))
     if not found:
         print("cadre: fetching Debian's Linux kernel package (70 MB)", file=sys.stderr)
+        fetch("linux-image-amd64", LINUX)   # names the newest; and, where there were no lists of packages, there are now
         depends = subprocess.run(["apt-cache", "depends", "linux-image-amd64"], capture_output=True, text=True, check=True)
         fetch(re.search(r"Depends: (linux-image-\S+)", depends.stdout)[1], LINUX)
         found = sorted(LINUX.glob("boot/vmlinuz-*"))

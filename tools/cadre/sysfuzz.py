@@ -79,7 +79,8 @@ def table():
 
 
 def program():
-    root.need("gcc", "gcc")
+    root.need("gcc", "gcc", "libc6-dev")
+    root.need("/usr/lib/x86_64-linux-gnu/libc.a", "libc6-dev")
     WHERE.mkdir(parents=True, exist_ok=True)
     (WHERE / "sysfuzz_table.h").write_text(table(), encoding="utf-8")
     subprocess.run(["gcc", "-std=gnu17", "-static", "-O1", "-pthread", "-s", "-Wall", "-Wno-unused-result", "-include", "stdbool.h",
