@@ -4,38 +4,63 @@
 
 #include <ctype.h>
 #include <spawn.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
 
-/** Runs the compiler with `argv`; returns all it writes to standard error. */
+/** The whole of an open file, NUL-terminated. */
+static char *
+content(int fd, size_t *len)
+{
+	struct stat status;
+	if (fstat(fd, &status) != 0)
+		fail("the tokens cannot be read");
+	size_t size = (size_t)status.st_size;
+	char *text = malloc(size + 1);
+	if (text == nullptr)
+		fail("no memory");
+	for (*len = 0; *len < size;) {
+		ssize_t n = pread(fd, text + *len, size - *len, (off_t)*len);
+		if (n <= 0)
+			fail("the tokens cannot be read");
+		*len += (size_t)n;
+	}
+	text[size] = '\0';
+	return text;
+}
+
+/**
+ * Runs the compiler with `argv`; returns all it writes to standard error.
+ *
+ * It would write each token in several pieces, a system call each: preload/buffer.c gathers them.
+ */
 static char *
 run_compiler(const char **argv, size_t *len)
 {
-	int ends[2];
 	pid_t pid;
 	posix_spawn_file_actions_t acts;
-	if (pipe2(ends, 02000000 /* O_CLOEXEC */) != 0)
-		fail("no pipe");
+	int fd = memfd_create("tokens", MFD_CLOEXEC);
+	if (fd < 0)
+		fail("no file in memory");
 	posix_spawn_file_actions_init(&acts);
-	posix_spawn_file_actions_adddup2(&acts, ends[1], 2);
-	if (posix_spawn(&pid, argv[0], &acts, nullptr, (char *const *)argv, environ) != 0)
+	posix_spawn_file_actions_adddup2(&acts, fd, 2);
+	VEC(char *) env = { };
+	vec_push(&env, "LD_PRELOAD=" SAFEC_BUFFER);
+	for (char **name = environ; *name != nullptr; name++)
+		if (!starts_with(*name, "LD_PRELOAD="))
+			vec_push(&env, *name);
+	vec_push(&env, nullptr);
+	if (posix_spawn(&pid, argv[0], &acts, nullptr, (char *const *)argv, env.at) != 0)
 		fail("cannot run %s", argv[0]);
-	close(ends[1]);
-
-	VEC(char) text = { };
-	char block[65536];
-	for (ssize_t n; (n = read(ends[0], block, sizeof block)) > 0;)
-		for (ssize_t i = 0; i < n; i++)
-			vec_push(&text, block[i]);
-	close(ends[0]);
 	int status;
 	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
 		fail("the compiler's preprocessor crashed");
-	*len = text.n;
-	vec_push(&text, '\0');
-	return text.at;
+	char *text = content(fd, len);
+	close(fd);
+	return text;
 }
 
 static char *
@@ -184,8 +209,10 @@ tokens_read(struct tokens *t, const char *unit, const struct flags *flags, bool 
 	char *text = dump(unit, flags, &len);
 	for (char *line = strtok(text, "\n"); line != nullptr; line = strtok(nullptr, "\n")) {
 		struct token token = { };
-		if (starts_with(line, "eof "))
-			break;
+		if (starts_with(line, "eof ")) {
+			vec_push(&t->flat, '\0');
+			return true;
+		}
 		if (!read_line(line, &token)) {
 			if (!has_errors)
 				report(SC_PARSE, (struct place){ unit, 1, 1 },
@@ -195,8 +222,9 @@ tokens_read(struct tokens *t, const char *unit, const struct flags *flags, bool 
 		token.trusted = is_trusted(t, &token);
 		add(t, &token);
 	}
-	vec_push(&t->flat, '\0');
-	return true;
+	if (!has_errors)
+		report(SC_PARSE, (struct place){ unit, 1, 1 }, "the preprocessor's output has no end; run it again");
+	return false;
 }
 
 uint32_t
