@@ -197,11 +197,6 @@ clone_fields(struct thread *thread, struct thread *parent, const struct clone_re
 	thread->timer_slack_default_ns = parent->timer_slack_ns;
 	thread->set_child_tid = UADDR((flags & CLONE_CHILD_SETTID) != 0 ? request->child_tid : 0);
 	thread->clear_child_tid = UADDR((flags & CLONE_CHILD_CLEARTID) != 0 ? request->child_tid : 0);
-	if ((flags & CLONE_VM) == 0) {
-		thread->rseq = parent->rseq;
-		thread->rseq_len = parent->rseq_len;
-		thread->rseq_signature = parent->rseq_signature;
-	}
 	atomic32_store_relaxed(&thread->work, atomic32_load_relaxed(&parent->work) & THREAD_WORK_TRACE);
 }
 

@@ -127,7 +127,7 @@ static bool
 end_notify(struct process *process) MUST_HOLD(&pid_lock)
 {
 	struct process *parent = process->parent;
-	bool gone = false, silent = process->exit_signal == 0;
+	bool gone = false, silent = process->exit_signal == 0 || process->exit_signal > SIGNAL_MAX;   /* clone(2) takes any */
 	if (parent == nullptr)
 		return true;
 	if (process->exit_signal == SIGCHLD && signal_children_reaped(parent)) {

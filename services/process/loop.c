@@ -121,8 +121,6 @@ work_serve(struct thread *thread, bool restart)
 		u32 work = atomic32_load(&thread->work);
 		if ((work & THREAD_WORK_EXIT) != 0)
 			return false;
-		if ((work & THREAD_WORK_RESEQ) != 0)
-			rseq_update(thread);
 		if ((work & THREAD_WORK_SIGNAL) == 0 && !restart)
 			return true;
 		signal_deliver();

@@ -91,8 +91,3 @@ struct rusage {
 static_assert(sizeof(struct rusage) == 144);
 /** What all threads of a process have used. */
 struct rusage rusage_of_process(struct process *process);
-
-/* --- rseq.c --- */
-/** Writes the CPU into the registered area (rseq(2)) and ends critical sections that were interrupted. */
-void rseq_update(struct thread *thread);
-void rseq_exec(struct thread *thread);

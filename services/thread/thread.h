@@ -39,7 +39,6 @@ struct sched_entity;
 enum thread_work : u32 {
 	THREAD_WORK_SIGNAL = 1,    /**< a signal may be deliverable, or a stop is due */
 	THREAD_WORK_EXIT = 2,      /**< the whole group ends: die with process.exit_code */
-	THREAD_WORK_RESEQ = 4,     /**< preempted or moved: rseq(2) areas to be looked at */
 	THREAD_WORK_TRACE = 8,     /**< its system calls are printed */
 };
 
@@ -72,7 +71,6 @@ struct thread {
 	u64 syscall;                        /* [self] number of the system call that it is in; ~0: none */
 	uaddr_t clear_child_tid;            /* [self] set_tid_address(2) */
 	uaddr_t robust_list;                /* [self] get_robust_list(2); others look without a lock */
-	u64 rseq, rseq_len; u32 rseq_signature; /* [self] rseq(2) */
 	u8 name[16];                        /* prctl(PR_SET_NAME), NUL-terminated; torn reads are harmless */
 	struct object *vfork;               /* [self] counted: who waits for its exec or end (services/process) */
 	uaddr_t set_child_tid;              /* [self] where its id is to be stored when it first runs; 0: nowhere */
