@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 // vCPUs as host threads: their events, the soft interrupt mask, idling, timers, and starting and stopping them.
 #include <hosted.h>
+
 #include <cpu/cpu.h>
+#include <cadre/time.h>
 
 _Thread_local struct cpu *hosted_cpu;
 _Thread_local u32 hosted_masked = 1, hosted_pending;
@@ -28,6 +30,14 @@ arch_clock_ns(void)
 	if (!hosted_by_signal() && arch_irq_enabled() && hosted_irq_wanted())
 		hosted_poll();
 	return host_clock(HOST_CLOCK_MONOTONIC) - clock_base;
+}
+
+/** Programs ask the kernel: the host may use another counter, and change it as it runs. */
+bool
+clock_user_counter(struct clock_counter *out)
+{
+	*out = (struct clock_counter){};
+	return false;
 }
 
 u64

@@ -91,3 +91,16 @@ TEST(the_scheduler_is_asked_on_any_cpu_and_on_none_that_is_not)
 			arch_pause();
 	EXPECT(clock_now() < patience);
 }
+
+TEST(what_the_processor_says_of_itself_and_draws)
+{
+	EXPECT(cpu_leaf(0, 0).eax >= 1);
+	EXPECT_EQ(cpu_leaf(0x3fffffff, 0).eax, cpu_leaf(0x3fffffff, 0).eax);   /* no such leaf: no trap */
+	u64 words[16] = {};
+	u32 drawn = 0, equal = 0;
+	for (u32 i = 0; i < COUNTOF(words); i++)
+		drawn += cpu_random(&words[i]);
+	for (u32 i = 1; i < COUNTOF(words); i++)
+		equal += words[i] == words[i - 1];
+	EXPECT(drawn == 0 || equal < drawn);
+}

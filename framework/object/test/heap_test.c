@@ -602,3 +602,33 @@ TEST(slabs_come_and_go_on_many_cpus)
 	heap_shrink();
 	EXPECT_EQ(heap_pages(&big_heap_type), 0);
 }
+
+static struct apple *
+apple_kept(bool keep, u32 *before)
+{
+	REF_SCOPE(apple, apple);
+	apple = apple_alloc();
+	apple_get(apple);
+	*before = apple_refs(apple);
+	struct apple *result = apple;
+	if (keep)
+		apple = nullptr;
+	return result;
+}
+TEST(a_reference_scope_puts_what_stands_in_it_at_its_end)
+{
+	u32 refs = 0;
+	struct apple *one = apple_kept(false, &refs);
+	EXPECT_EQ(refs, 2);
+	EXPECT_EQ(apple_refs(one), 1);
+	apple_put(one);
+	struct apple *both = apple_kept(true, &refs);
+	EXPECT_EQ(apple_refs(both), 2);
+	apple_put(both);
+	apple_put(both);
+	{
+		REF_SCOPE(apple, nothing);
+		EXPECT(nothing == nullptr);
+	}
+	EXPECT_TRAP((void)apple_refs((struct apple *)&refs));
+}

@@ -175,3 +175,41 @@ TEST(time_used_is_booked)
 	EXPECT(task_cpu(task) < cpu_count());
 	task_put(task);
 }
+
+struct owned { u64 word; };
+struct other { u64 word; };
+OBJECT_DECLARE(owned);
+OBJECT_DEFINE(owned);
+OBJECT_DECLARE(other);
+OBJECT_DEFINE(other);
+static struct owned *seen;
+static u32 refused;
+static void
+look_at_owner(struct object *arg)
+{
+	(void)arg;
+	seen = owned_of_current_task();
+	refused = 0;
+	struct contain_frame frame;
+	if (contain_begin(&frame) == 0) {
+		(void)other_of_current_task();
+		contain_end(&frame);
+	} else {
+		refused = 1;
+	}
+}
+TEST(the_running_tasks_owner_is_had_by_its_type_alone)
+{
+	struct task *task = nullptr;
+	struct owned *owned = owned_alloc();
+	seen = nullptr;
+	EXPECT_EQ(task_create(look_at_owner, nullptr, TEXT("owned"), &task), OK);
+	EXPECT(task_entity(task) != nullptr);
+	EXPECT_EQ(task_set_owner(task, owned_object(owned)), OK);
+	EXPECT_EQ(task_start(task), OK);
+	finish(task, TASK_RETURNED);
+	EXPECT(seen == owned);
+	EXPECT_EQ(refused, 1);
+	owned_put(owned);
+	EXPECT_TRAP((void)owned_of_current_task());   /* this task has no owner */
+}

@@ -45,3 +45,16 @@ TEST(the_time_of_day_at_the_start_is_one_value)
 	/* Between 2020 and 2100, or not known. */
 	EXPECT(real == 0 || (real > 1577836800 * NS_PER_SEC && real < 4102444800 * NS_PER_SEC));
 }
+
+TEST(a_program_that_reads_the_counter_itself_has_the_same_time)
+{
+	struct clock_counter counter = {};
+	if (!clock_user_counter(&counter)) {
+		test_skip("the counters of the processors differ here");
+		return;
+	}
+	u64 before = clock_now();
+	u64 ticks = __builtin_ia32_rdtsc() - counter.base;
+	u64 own = (u64)((unsigned __int128)ticks * counter.ns_per_tick >> 32), after = clock_now();
+	EXPECT(own + NS_PER_US >= before && own <= after + NS_PER_US);
+}
