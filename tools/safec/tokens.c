@@ -192,6 +192,16 @@ is_trusted(const struct tokens *t, const struct token *token)
 	return token->file->kind == FILE_FRAMEWORK;
 }
 
+/**
+ * A mark is a tag to the compiler, which generates the same code with it as without (an annotation keeps a variable in memory). libclang
+ * shows the text of an annotation and not that of a tag: so the rules see annotations. Both runs of the preprocessor see the same macros.
+ */
+static const char *
+mark_shown(const struct token *token)
+{
+	return token->trusted && strcmp(token->text, "btf_decl_tag") == 0 ? "annotate" : token->text;
+}
+
 static void
 add(struct tokens *t, const struct token *token)
 {
@@ -220,6 +230,7 @@ tokens_read(struct tokens *t, const char *unit, const struct flags *flags, bool 
 			return false;
 		}
 		token.trusted = is_trusted(t, &token);
+		token.text = mark_shown(&token);
 		add(t, &token);
 	}
 	if (!has_errors)

@@ -2,8 +2,9 @@
 /**
  * The vocabulary of Safe C: the marks by which `safec` knows what a declaration promises.
  *
- * A mark changes no code. Framework headers put them on declarations; services may use `scoped`
- * alone. What each mark means is the contract between this file, tools/safec/ and docs/safe-c.md.
+ * A mark changes no code: it is a tag that the compiler hands on to the debugger alone. Framework headers put them on
+ * declarations; services may use `scoped` alone. What each mark means is the contract between this file, tools/safec/ and
+ * docs/safe-c.md.
  */
 #pragma once
 
@@ -11,34 +12,34 @@
  * On a pointer parameter: the callee may dereference it and pass it on to `scoped` parameters, and
  * keeps it nowhere once it has returned. Only such parameters accept the address of a local.
  */
-#define scoped __attribute__((annotate("cadre:scoped")))
+#define scoped __attribute__((btf_decl_tag("cadre:scoped")))
 
 /** On a struct: its values live in locals and parameters only (slices, cursors, guards). */
-#define SCOPED_TYPE __attribute__((annotate("cadre:scoped_type")))
+#define SCOPED_TYPE __attribute__((btf_decl_tag("cadre:scoped_type")))
 
 /** On a field, function, variable or struct: only framework headers may name it. */
-#define PRIVATE __attribute__((annotate("cadre:private")))
+#define PRIVATE __attribute__((btf_decl_tag("cadre:private")))
 
 /**
  * On a struct: no service copies, assigns or initialises it (other than to all zeroes), by itself
  * or inside another struct. Locks, atomics, array headers: what a torn or stale copy would break.
  */
-#define OPAQUE __attribute__((annotate("cadre:opaque")))
+#define OPAQUE __attribute__((btf_decl_tag("cadre:opaque")))
 
 /** On a function: the pointer it returns lives no longer than its shortest-lived scoped argument. */
-#define RETURNS_SCOPED __attribute__((annotate("cadre:returns_scoped")))
+#define RETURNS_SCOPED __attribute__((btf_decl_tag("cadre:returns_scoped")))
 
 /**
  * On a pointer parameter: the object behind it must be plain data: integers, and arrays and structs
  * of them, without padding, pointer, bool or enum, whatever the parameter's own type is.
  */
-#define PLAIN __attribute__((annotate("cadre:plain")))
+#define PLAIN __attribute__((btf_decl_tag("cadre:plain")))
 
 /**
  * On a pointer parameter: the object behind it must be of a type that a typed heap can hold: complete, no scoped
  * type inside, all zeroes a valid value.
  */
-#define HEAP_TYPE __attribute__((annotate("cadre:heap_type")))
+#define HEAP_TYPE __attribute__((btf_decl_tag("cadre:heap_type")))
 
 /** Thread-safety marks (clang's -Wthread-safety, an error in this tree). */
 #define CAPABILITY(name)      __attribute__((capability(name)))
