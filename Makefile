@@ -67,7 +67,7 @@ obj = $(patsubst %,$(OUT)/%.o,$(basename $(patsubst $(OUT)/%,%,$(1))))
 FW_OBJ := $(call obj,$(FW_SRC))
 
 ifdef HOSTED
-IMAGES := $(OUT)/unit-tests
+IMAGES := $(OUT)/cadre $(OUT)/unit-tests
 else
 IMAGES := $(OUT)/cadre.elf $(OUT)/test.elf $(OUT)/hello-kernel.elf $(OUT)/hello.bin
 endif
@@ -155,8 +155,10 @@ $(OUT)/hello.bin: examples/hello-kernel/hello.S
 	$(Q)$(CC) --target=x86_64-unknown-linux-gnu -c -o $(@:.bin=.o) $<
 	$(Q)$(LLVM)/llvm-objcopy -O binary -j .text $(@:.bin=.o) $@
 
-HOST_OBJ := $(call obj,$(FW_SRC) $(FW_TEST) $(POLICY) $(LIB) $(TRAPPER))
-$(OUT)/unit-tests: $(HOST_OBJ)
+# The kernel, or its unit tests, as a program of the host.
+$(OUT)/cadre: $(call obj,$(FW_SRC) $(POLICY) $(SERVICE))
+$(OUT)/unit-tests: $(call obj,$(FW_SRC) $(FW_TEST) $(POLICY) $(LIB) $(TRAPPER))
+$(OUT)/cadre $(OUT)/unit-tests:
 	@echo '  LINK  $@'
 	$(Q)$(CC) $(SANITIZE) -no-pie -o $@ $^ -lpthread
 

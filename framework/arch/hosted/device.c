@@ -1,47 +1,32 @@
 // SPDX-License-Identifier: MPL-2.0
-// The framework's own devices on the host: console on the standard streams, power as the process' end, back traces; there are no ports.
+// The framework's own devices on the host: the log, power as the process' end, back traces. The console is uart.c.
 #include <hosted.h>
 #include <cpu/cpu.h>
+
+int hosted_log = -1;
 
 void
 hosted_write(int fd, const void *text, size_t len)
 {
 	for (size_t done = 0; done < len;) {
 		long n = HOST_CALL(HOST_WRITE, fd, (const u8 *)text + done, len - done);
-		if (n > 0)
-			done += (size_t)n;
+		if (n <= 0 && n != -HOST_EINTR && n != -HOST_EAGAIN)
+			return;
+		done += n > 0 ? (size_t)n : 0;
 	}
-}
-
-void
-arch_console_write(const u8 *text, size_t len)
-{
-	u64 flags = arch_irq_save();
-	hosted_write(1, text, len);
-	arch_irq_restore(flags);
 }
 
 void
 arch_log_write(const u8 *text, size_t len)
 {
-	arch_console_write(text, len);
-}
-
-bool
-arch_console_read(u8 *out)
-{
+	if (hosted_log < 0)
+		return arch_console_write(text, len);
 	u64 flags = arch_irq_save();
-	struct { int fd; short events, got; } poll = { .fd = 0, .events = 1 };
-	bool got = HOST_CALL(HOST_POLL, &poll, 1, 0) == 1 && (poll.got & 1) != 0 && HOST_CALL(HOST_READ, 0, out, 1) == 1;
+	hosted_write(hosted_log, text, len);
 	arch_irq_restore(flags);
-	return got;
 }
 
-u32 arch_port_read(u16 port, u32 size) { (void)port, (void)size; return ~(u32)0; }
-void arch_port_write(u16 port, u32 size, u32 value) { (void)port, (void)size, (void)value; }
-bool arch_has_ports(void) { return false; }
 bool cpu_random(u64 *out) { *out = 0; return false; }
-bool arch_sensitive_ports(u32 index, u32 *start, u32 *end) { (void)index, (void)start, (void)end; return false; }
 
 /** The last page below the physical limit plays an interrupt controller. */
 bool
@@ -56,6 +41,8 @@ void
 arch_power_off(u8 status)
 {
 	arch_irq_disable();
+	hosted_uart_flush();
+	hosted_terminal_restore();
 	if (__llvm_profile_write_file != nullptr)
 		__llvm_profile_write_file();
 	exit(status);

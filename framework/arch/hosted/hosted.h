@@ -19,14 +19,19 @@ enum : int {
 	HOST_PROT_NONE = 0, HOST_PROT_RW = 3,
 	HOST_MAP_SHARED = 1, HOST_MAP_PRIVATE = 2, HOST_MAP_FIXED = 0x10, HOST_MAP_ANONYMOUS = 0x20, HOST_MAP_NORESERVE = 0x4000,
 	HOST_CLOCK_REALTIME = 0, HOST_CLOCK_MONOTONIC = 1,
-	HOST_SIGILL = 4, HOST_SIGTRAP = 5, HOST_SIGBUS = 7, HOST_SIGFPE = 8, HOST_SIGUSR1 = 10, HOST_SIGSEGV = 11,
+	HOST_SIGHUP = 1, HOST_SIGINT = 2, HOST_SIGQUIT = 3, HOST_SIGILL = 4, HOST_SIGTRAP = 5, HOST_SIGBUS = 7, HOST_SIGFPE = 8, HOST_SIGUSR1 = 10, HOST_SIGSEGV = 11, HOST_SIGTERM = 15,
 };
 
 enum : long {
 	HOST_READ = 0, HOST_WRITE = 1, HOST_POLL = 7, HOST_RT_SIGACTION = 13, HOST_GETPID = 39, HOST_FTRUNCATE = 77, HOST_SIGALTSTACK = 131,
 	HOST_GETTID = 186, HOST_FUTEX = 202, HOST_EXIT_GROUP = 231, HOST_TGKILL = 234, HOST_PROCESS_VM_READV = 310, HOST_MEMFD_CREATE = 319,
-	HOST_RT_SIGPROCMASK = 14,
+	HOST_RT_SIGPROCMASK = 14, HOST_OPEN = 2, HOST_FSTAT = 5, HOST_IOCTL = 16, HOST_EVENTFD2 = 290,
 };
+
+enum : u64 { HOST_O_WRITE_APPEND = 1 | 0100 | 02000 };
+
+enum : long { HOST_EINTR = 4, HOST_EAGAIN = 11 };
+enum : short { HOST_POLLIN = 1, HOST_POLLOUT = 4 };
 
 /** A system call as it is: negative error numbers, no errno; safe in signal handlers and unseen by sanitizers. */
 static inline long
@@ -68,8 +73,19 @@ void hosted_raise_irq(u32 gsi);
 
 /* --- between the files here --- */
 extern int hosted_memory;                    /* [const] the memfd that is the machine's memory */
+extern int hosted_log;                       /* [const] descriptor of the kernel's log; -1: it goes to the console */
+/** A serial port more, on descriptors of the host or -1. => false: there are four. Before hosted_uart_start. */
+bool hosted_uart_add(int in, int out);
+void hosted_uart_start(void);
+void hosted_uart_flush(void);                /* sends what serial ports have gathered, if the host takes it */
+void hosted_terminal_raw(void);              /* standard input, if it is a terminal */
+void hosted_terminal_restore(void);          /* any context, also after a failure */
+/** A thread of the host that takes none of the vCPUs' signals. */
+void hosted_host_thread(void *(*body)(void *), void *arg);
 void hosted_thread_init(struct cpu *cpu);    /* makes the calling host thread the CPU */
 void hosted_timer_init(void);
+/** rt_sigaction(2) itself, since the sanitizers' wrappers would delay the handlers. `context` is the host's ucontext. */
+void hosted_handler_set(int signal, void (*handler)(int, void *info, u64 *context), u64 flags);
 void hosted_traps_init(void);                /* of the process */
 void hosted_trap_stack_init(void);           /* of the calling thread */
 void hosted_fiber_gone(u64 va, u64 npages);  /* stacks in this range are no more */

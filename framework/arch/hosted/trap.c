@@ -75,6 +75,7 @@ fault_handler(int signal, void *info, u64 *context)
 	if (cpu == nullptr) {
 		static const char text[] = "hosted: fault outside of a vCPU\n";
 		hosted_write(2, text, sizeof(text) - 1);
+		hosted_terminal_restore();
 		HOST_CALL(HOST_EXIT_GROUP, 128 + signal);
 	}
 	arch_irq_disable();
@@ -96,9 +97,8 @@ kick_handler(int signal, void *info, u64 *context)
 		hosted_poll();
 }
 
-/** rt_sigaction(2) itself: the sanitizers' wrappers would delay the handlers. */
-static void
-handler_set(int signal, void (*handler)(int, void *, u64 *), u64 flags)
+void
+hosted_handler_set(int signal, void (*handler)(int, void *, u64 *), u64 flags)
 {
 	enum : u64 { SA_SIGINFO = 4, SA_RESTORER = 0x04000000, SA_NODEFER = 0x40000000 };
 	u64 action[4] = { (u64)handler, SA_SIGINFO | SA_RESTORER | SA_NODEFER | flags, (u64)hosted_signal_return, 0 };
@@ -111,8 +111,8 @@ hosted_traps_init(void)
 	enum : u64 { SA_ONSTACK = 0x08000000, SA_RESTART = 0x10000000 };
 	static const int faults[] = { HOST_SIGSEGV, HOST_SIGBUS, HOST_SIGILL, HOST_SIGFPE, HOST_SIGTRAP };
 	for (u32 i = 0; i < COUNTOF(faults); i++)
-		handler_set(faults[i], fault_handler, SA_ONSTACK);
-	handler_set(HOST_SIGUSR1, kick_handler, SA_RESTART);
+		hosted_handler_set(faults[i], fault_handler, SA_ONSTACK);
+	hosted_handler_set(HOST_SIGUSR1, kick_handler, SA_RESTART);
 }
 
 void

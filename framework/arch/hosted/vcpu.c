@@ -123,9 +123,8 @@ arch_timer_arm(u64 deadline_ns)
 	hosted_futex_wake(&timer_sequence);
 }
 
-/** A host thread that takes none of the vCPUs' signals. */
-static void
-host_thread(void *(*body)(void *), void *arg)
+void
+hosted_host_thread(void *(*body)(void *), void *arg)
 {
 	u64 all = (u64)1 << (HOST_SIGUSR1 - 1), old;
 	unsigned long thread;
@@ -140,7 +139,7 @@ void
 hosted_timer_init(void)
 {
 	clock_base = host_clock(HOST_CLOCK_MONOTONIC);
-	host_thread(timer_thread, nullptr);
+	hosted_host_thread(timer_thread, nullptr);
 }
 
 /* --- taking events --- */
@@ -211,6 +210,7 @@ void
 arch_idle(void)
 {
 	struct arch_cpu *arch = &this_cpu()->arch;
+	hosted_uart_flush();
 	__atomic_store_n(&arch->idle, 1, __ATOMIC_SEQ_CST);
 	while (__atomic_load_n(arch->pending, __ATOMIC_SEQ_CST) == 0)
 		hosted_futex_wait(arch->pending, 0, TIME_NEVER);
@@ -247,7 +247,7 @@ arch_cpu_start(u32 cpu)
 	if (cpu >= CPU_MAX || cpu_table[cpu] == nullptr)
 		return false;
 	u64 flags = arch_irq_save();
-	host_thread(vcpu_thread, cpu_table[cpu]);
+	hosted_host_thread(vcpu_thread, cpu_table[cpu]);
 	arch_irq_restore(flags);
 	u64 patience = arch_clock_ns() + START_TIMEOUT_NS;
 	while (__atomic_load_n(&cpu_table[cpu]->online, __ATOMIC_ACQUIRE) == 0 && arch_clock_ns() < patience)
