@@ -514,6 +514,58 @@ TEST("interrupt, quit and suspend keys signal the foreground")
 	CHECK_ERRNO(ioctl(master, TIOCSIG, SIGKILL), EINVAL);
 }
 
+/* Waits in pselect with SIGINT let through, as line editors do. => what is wrong, or 0 */
+static int
+await_interrupt(void)
+{
+	sigset_t none;
+	fd_set set;
+	int left = -1;
+	sigemptyset(&none);
+	for (int i = 1; i <= 200; i++) {
+		FD_ZERO(&set);
+		FD_SET(slave, &set);
+		while (hits[SIGINT] < i)
+			if (pselect(slave + 1, &set, NULL, NULL, NULL, &none) != -1 && hits[SIGINT] < i)
+				return 1;
+		if (ioctl(slave, FIONREAD, &left) != 0 || left != 0)
+			return 2;
+		if (write(slave, "n", 1) != 1)
+			return 3;
+	}
+	return 0;
+}
+
+TEST("text and an interrupt key in one write: the text is gone, the signal ends pselect")
+{
+	int status, left = 0;
+	struct pollfd p;
+	sigset_t interrupt;
+	char answer[16];
+	pair_open();
+	sigemptyset(&interrupt);
+	sigaddset(&interrupt, SIGINT);
+	sigprocmask(SIG_BLOCK, &interrupt, NULL);
+	handle(SIGINT, 0);
+	settings(ICANON | ECHO, 0);
+	pid_t child = fork();
+	if (child == 0) {
+		close(master);
+		become_session();
+		write(slave, "n", 1);
+		_exit(await_interrupt());
+	}
+	for (; left < 200; left++) {
+		p = (struct pollfd){ master, POLLIN, 0 };
+		if (poll(&p, 1, 5000) != 1 || read(master, answer, sizeof(answer)) != 1)
+			break;
+		type("echo it; false\003");
+	}
+	CHECK_EQ(left, 200);
+	CHECK_EQ(waitpid(child, &status, 0), child == -1 ? -1 : child);
+	CHECK_EQ(status, 0);
+}
+
 TEST("the background is stopped by reading and, with TOSTOP, by writing")
 {
 	char c;

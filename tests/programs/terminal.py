@@ -12,7 +12,7 @@ import sys
 import termios
 import time
 
-SECONDS = 20
+SECONDS, QUIET = 20, 10
 UP, LEFT = "\x1b[A", "\x1b[D"
 
 
@@ -46,6 +46,24 @@ class Terminal:
     def fail(self, pattern, when):
         sys.exit(f"no {pattern!r} {when}, but {self.text[-200:]!r}")
 
+    def foreground(self):
+        """Name and state (proc_pid_stat(5)) of the process that leads the terminal's foreground group."""
+        with open(f"/proc/{os.tcgetpgrp(self.fd)}/stat", encoding="utf-8") as file:
+            name, state = file.read().split("(", 1)[1].rsplit(")", 1)
+        return name, state.split()[0]
+
+    def settle(self, name):
+        """
+        Waits until `name` has the terminal and sleeps. A shell that has shown its prompt does not wait for keys yet: readline looks whether a signal
+        has come, and only then calls pselect with none blocked, so that a ^C between the two is seen with the next key only. On Linux as well.
+        """
+        end, quiet = time.monotonic() + SECONDS, 0
+        while quiet < QUIET:
+            quiet = quiet + 1 if self.foreground() == (name, "S") else 0
+            if time.monotonic() > end:
+                self.fail(name, "asleep in the foreground")
+            time.sleep(0.02)
+
     def type(self, keys, *patterns):
         os.write(self.fd, keys.encode())
         for pattern in patterns:
@@ -64,7 +82,7 @@ class Terminal:
 def sleeping(terminal, keys, *patterns):
     """Starts a command in the foreground, and types at it once it must be running."""
     terminal.type("sleep 3333\r", "3333\r\n")
-    time.sleep(1)
+    terminal.settle("sleep")
     terminal.type(keys, *patterns)
 
 
@@ -74,6 +92,7 @@ def bash():
     t, prompt = Terminal("bash", "--norc", "--noprofile", "-i"), "ready> "
     t.expect(prompt)
     t.type("echo wrld" + LEFT * 3 + "o\r", "\r\nworld\r\n", prompt)
+    t.settle("bash")
     t.type("echo it; false" + "\x03", prompt)
     t.type("echo status $?\r", "status 130\r\n", prompt)
     t.type(UP + "\r", "status 0\r\n", prompt)
@@ -87,14 +106,13 @@ def bash():
     t.type("bg\r", r"\[1\]\+ sleep 3333 &", prompt)
     t.type("jobs\r", r"\[1\]\+  Running", prompt)
     t.type("fg\r", "sleep 3333\r\n")
-    time.sleep(1)
+    t.settle("sleep")
     t.type("\x03", prompt)
     t.type("cat\r", "cat\r\n")
     t.type("one\r", "one\r\none\r\n")
     t.type("\x04", prompt)
     t.type("cat &\r", prompt)
-    time.sleep(1)
-    t.type("jobs\r", r"\[1\]\+  Stopped +cat", prompt)
+    t.type("while ! jobs -s | grep cat; do sleep 0.1; done; jobs\r", r"\[1\]\+  Stopped +cat", prompt)
     t.type("kill -9 %1; sleep 1\r", "Killed", prompt)
     t.resize(33, 99)
     t.type("stty size\r", "33 99\r\n", prompt)

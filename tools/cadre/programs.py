@@ -22,7 +22,7 @@ from main import ROOT, build
 SOURCES, WHERE = ROOT / "tests" / "programs", ROOT / "build" / "programs"
 SUITE = "bookworm"
 PACKAGES = ("bash coreutils findutils grep sed gawk diffutils tar gzip xz-utils less nano procps make gcc libc6-dev musl-tools perl python3 "
-            "sqlite3 stress-ng rt-tests busybox lsof psmisc util-linux mount").split()
+            "sqlite3 stress-ng rt-tests busybox lsof psmisc util-linux mount vim-tiny patch").split()
 EXCLUDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/zoneinfo/*", "/usr/share/i18n/*",
             "/usr/bin/*lto-dump*", "/usr/lib/gcc/*/lto1", "*/libasan*", "*/libtsan*", "*/libubsan*", "*/liblsan*", "/usr/share/nano/*")
 IMAGE_MAX, MEMORY, MACHINE_SECONDS = 350 << 20, "1536M", 900
