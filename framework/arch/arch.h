@@ -9,6 +9,7 @@
  *   u64 arch_irq_save(void);              interrupts off; returns what was before
  *   void arch_irq_restore(u64 flags);
  *   void arch_irq_enable(void), arch_irq_disable(void);  bool arch_irq_enabled(void);
+ *   u64 arch_ticks(void);                 a counter of this CPU's, the fastest: for how long something took (arch_ticks_ns)
  *   void arch_pause(void);                the body of every spin loop calls it
  *   void *phys_to_virt(u64 pa), u64 virt_to_phys(const void *va);   the direct map
  *   struct arch_context { … };            what a switch saves of a kernel thread
@@ -94,6 +95,7 @@ void arch_fpu_export(const struct fpu_state *fpu, void *image);
 
 /* Time. */
 u64 arch_clock_ns(void);                                     /* any context; never back, on any CPU */
+u64 arch_ticks_ns(u64 ticks);                                /* what so many of arch_ticks are */
 void arch_timer_arm(u64 deadline_ns); /* this CPU's; calls timer_interrupt() at or after it; TIME_NEVER: off */
 u64 arch_realtime_ns(void);                                  /* the RTC, read once at boot */
 

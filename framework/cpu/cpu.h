@@ -32,6 +32,8 @@ struct cpu {
 	struct vm_space *space;      /* [self] whose page table is loaded, with a framework reference (lazy: kernel tasks keep it) */
 	u64 stack_limit;             /* [self] service functions trap below: enum stack_reserve; 0: no limit */
 	struct arch_cpu arch;        /* [self] */
+	struct user_context *user;   /* [self] whose FPU state the registers hold; null: nobody's */
+	u32 rcu_quiet;               /* [atomic] written by its CPU: it is in no read section and enters none (sync/rcu.h) */
 	struct irq_floor floor;      /* [self] in a handler; else all zero, on each CPU that a task may look at */
 };
 

@@ -12,8 +12,7 @@
 
 enum : u64 { RCU_WAIT_MIN = 20 * NS_PER_US, RCU_WAIT_MAX = NS_PER_MS };
 
-static u64 rcu_period;                                                  /* [atomic] the last number taken */
-static struct { u32 quiet; } rcu_cpus[CPU_MAX] __attribute__((aligned(64)));  /* [atomic] written by its CPU */
+u64 rcu_period;
 
 static struct rcu_head *rcu_deferred;                                   /* [atomic] the calls to make, last first */
 static struct wait_queue rcu_wait;
@@ -35,35 +34,11 @@ rcu_read_end(void)
 	preempt_leave();
 }
 
-void
-rcu_quiescent(struct cpu *cpu)
-{
-	u64 period = __atomic_load_n(&rcu_period, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&cpu->rcu_seen, __ATOMIC_RELAXED) != period)
-		__atomic_store_n(&cpu->rcu_seen, period, __ATOMIC_SEQ_CST);
-}
-
-void
-rcu_quiet_begin(struct cpu *cpu)
-{
-	__atomic_store_n(&rcu_cpus[cpu->id].quiet, 1, __ATOMIC_RELEASE);
-}
-
-bool
-rcu_quiet_end(struct cpu *cpu)
-{
-	if (__atomic_load_n(&rcu_cpus[cpu->id].quiet, __ATOMIC_RELAXED) == 0)
-		return false;
-	__atomic_store_n(&rcu_cpus[cpu->id].quiet, 0, __ATOMIC_SEQ_CST);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return true;
-}
-
 static bool
 rcu_passed(u32 id, u64 period)
 {
 	return __atomic_load_n(&cpu_table[id]->rcu_seen, __ATOMIC_SEQ_CST) >= period ||
-	       __atomic_load_n(&rcu_cpus[id].quiet, __ATOMIC_SEQ_CST) != 0;
+	       __atomic_load_n(&cpu_table[id]->rcu_quiet, __ATOMIC_SEQ_CST) != 0;
 }
 
 void

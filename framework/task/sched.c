@@ -17,49 +17,21 @@ static struct sched_cpu {
 
 /* --- time --- */
 
-/** Books the time since the last booking. */
-static void
-account(struct task *task, u64 now)
-{
-	u64 *total = task->in_user ? &task->user_ns : &task->kernel_ns;
-	__atomic_store_n(total, *total + (now - task->stamp_ns), __ATOMIC_RELAXED);
-	task->stamp_ns = now;
-}
-
 void
 sched_account(struct task *self)
 {
 	IRQ_OFF_SCOPE();
-	account(self, arch_clock_ns());
+	task_book(self, self->in_user ? &self->user_ticks : &self->kernel_ticks);
 }
 
 /** Tells the policy what the task has used. => true: preempt it. */
 static bool
-report(struct task *task, u32 cpu, u64 now)
+report(struct task *task, u32 cpu)
 {
-	account(task, now);
-	u64 total = task->user_ns + task->kernel_ns, ran = total - task->reported_ns;
-	task->reported_ns = total;
-	return hook_tick(task, cpu, ran);
-}
-
-void
-task_user_enter(void)
-{
-	struct cpu *cpu = this_cpu();
-	account(cpu->current, arch_clock_ns());
-	cpu->current->in_user = true;
-	rcu_quiescent(cpu);
-	rcu_quiet_begin(cpu);
-}
-
-void
-task_user_leave(void)
-{
-	struct cpu *cpu = this_cpu();
-	(void)rcu_quiet_end(cpu);
-	account(cpu->current, arch_clock_ns());
-	cpu->current->in_user = false;
+	sched_account(task);
+	u64 total = task->user_ticks + task->kernel_ticks, ran = total - task->reported;
+	task->reported = total;
+	return hook_tick(task, cpu, arch_ticks_ns(ran));
 }
 
 /**
@@ -81,11 +53,10 @@ void
 sched_tick(void)
 {
 	struct cpu *cpu = this_cpu();
-	u64 now = arch_clock_ns();
-	if (cpu->current == nullptr || cpu->current == cpu->idle || report(cpu->current, cpu->id, now))
+	if (cpu->current == nullptr || cpu->current == cpu->idle || report(cpu->current, cpu->id))
 		__atomic_store_n(&cpu->resched, 1, __ATOMIC_SEQ_CST);
 	else
-		tick_arm(cpu, now);
+		tick_arm(cpu, arch_clock_ns());
 }
 
 /* --- leaving the CPU --- */
@@ -95,7 +66,7 @@ sched_leave(struct task *self)
 {
 	struct cpu *cpu = this_cpu();
 	fw_assert(cpu->current == self && self != cpu->idle && cpu->raw_depth == 0 && cpu->preempt_off == 0 && cpu->irq_depth == 0);
-	(void)report(self, cpu->id, arch_clock_ns());
+	(void)report(self, cpu->id);
 	sched_cpus[cpu->id].left = self;
 	/* SAFETY: 0 is no stack, and the idle task never enters user mode. */
 	arch_task_switched((void *)cpu->idle->stack_top);
@@ -229,11 +200,11 @@ static void
 switch_to(struct cpu *cpu, struct task *next)
 {
 	__atomic_store_n(&next->last_cpu, cpu->id, __ATOMIC_RELAXED);
-	next->stamp_ns = arch_clock_ns();
+	next->stamp = arch_ticks();
 	__atomic_store_n(&cpu->current, next, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&sched_cpus[cpu->id].running, next->id, __ATOMIC_RELAXED);
 	vm_space_switch(next->space);
-	tick_arm(cpu, next->stamp_ns);
+	tick_arm(cpu, arch_clock_ns());
 	stack_limit_set(cpu, next->stack_top - 1, STACK_RESERVE_TASK);
 	arch_context_switch(&cpu->idle->context, &next->context);
 }

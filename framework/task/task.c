@@ -62,7 +62,7 @@ task_die(struct task *self, enum task_end end)
 	self->contain = nullptr;
 	park_forget(self);
 	vm_space_activate(nullptr);
-	user_task_end(self);
+	user_adopt(self, nullptr);
 	sched_account(self);
 	__atomic_store_n(&self->end, end, __ATOMIC_SEQ_CST);
 	wake_all(&self->ended);
@@ -299,8 +299,8 @@ task_times(struct task *task)
 	HANDLE_SCOPE(task, task);
 	if (!irq_context() && task == task_self())
 		sched_account(task);
-	u64 user_ns = __atomic_load_n(&task->user_ns, __ATOMIC_RELAXED);
-	return (struct task_times){ user_ns, __atomic_load_n(&task->kernel_ns, __ATOMIC_RELAXED) };
+	u64 user = __atomic_load_n(&task->user_ticks, __ATOMIC_RELAXED);
+	return (struct task_times){ arch_ticks_ns(user), arch_ticks_ns(__atomic_load_n(&task->kernel_ticks, __ATOMIC_RELAXED)) };
 }
 
 u32

@@ -71,9 +71,9 @@ struct task {
 	const struct sched_policy *policy; /* [const] whose entity it is */
 	struct vm_space *space;           /* [self] active user space, with a framework reference */
 	struct vm_cursor_state *cursor;   /* [self] the open cursor, null: none. Its state lies in mm/ (per CPU: preemption is off while it is open), never on a service's stack */
-	struct user_context *user;        /* [self] the context whose FPU state is loaded, null: none */
-	u64 user_ns, kernel_ns, stamp_ns; /* [self], read by others as atomics */
-	u64 reported_ns;                  /* [self] of these, told to the policy */
+	struct user_context *user;        /* [self] the context that it has claimed and runs, null: none; with a framework reference */
+	u64 user_ticks, kernel_ticks, stamp; /* [self], read by others as atomics; of arch_ticks */
+	u64 reported;                     /* [self] of these, told to the policy */
 	char name[32];                    /* [const] */
 	struct rcu_head reap;             /* of a dead task */
 	LIST_LINK(struct task) all_link;  /* list of all tasks: its lock (registry.c) */
@@ -126,9 +126,31 @@ void sched_account(struct task *self);
 void sched_tick(void);
 /** End of an interrupt: what other CPUs asked of this one. Interrupts off. `preemptible`: the interrupted code may be. */
 void sched_interrupt_exit(struct cpu *cpu, bool preemptible);
+
+/** Books the time since the last booking to one of the task's totals. */
+static inline void
+task_book(struct task *task, u64 *total)
+{
+	u64 now = arch_ticks();
+	__atomic_store_n(total, *total + (now - task->stamp), __ATOMIC_RELAXED);
+	task->stamp = now;
+}
 /** user.c calls these around user mode, interrupts off: CPU time, and RCU need not wait for this CPU. */
-void task_user_enter(void);
-void task_user_leave(void);
+static inline void
+task_user_enter(struct cpu *cpu, struct task *self)
+{
+	task_book(self, &self->kernel_ticks);
+	self->in_user = true;
+	rcu_quiescent(cpu);
+	rcu_quiet_begin(cpu);
+}
+static inline void
+task_user_leave(struct cpu *cpu, struct task *self)
+{
+	(void)rcu_quiet_end(cpu);
+	task_book(self, &self->user_ticks);
+	self->in_user = false;
+}
 
 /* registry.c: all tasks */
 void registry_add(struct task *task);       /* gives it its id */

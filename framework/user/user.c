@@ -2,10 +2,10 @@
 /**
  * User contexts: their life, running them, and their FPU state.
  *
- * A context is claimed (`running`) by whoever enters user mode with it, copies it, or takes its FPU state to
- * memory: one at a time, and never by waiting. FPU registers are described in user_impl.h. The state itself lies
- * in a heap array that the context owns; images are copied to and from it without a claim, since the slice may
- * fault: whatever is written there can be loaded (arch_fpu_import), so a race is harmless.
+ * A context is claimed (`running`) by the task that runs it, from its first entry to user mode with it until it runs another or ends
+ * (task->user), and by whoever else copies it or takes its FPU state to memory, for that time: one at a time, and never by waiting. FPU
+ * registers are described in user_impl.h. The state itself lies in a heap array that the context owns; images are copied to and from
+ * it without a claim, since the slice may fault: whatever is written there can be loaded (arch_fpu_import), so a race is harmless.
  */
 #include <arch/string.h>
 #include <cadre/irq.h>
@@ -17,8 +17,6 @@ enum context_state : u32 { CONTEXT_RUNNING };   /* indices of user_context.state
 struct fpu_block { alignas(64) u8 bytes[64]; };
 ARRAY_DECLARE(fpu_blocks_, struct fpu_block);   /* a name that no service can declare */
 ARRAY_DEFINE(fpu_blocks_, struct fpu_block);
-
-static struct user_context *user_loaded[CPU_MAX];   /* [self] of the CPU: whose FPU state it has; null: nobody's */
 
 static void
 context_release(struct object *object)
@@ -68,14 +66,16 @@ user_context_put(struct user_context *context)
 /* --- claims --- */
 
 /**
- * Takes a reference and the claim. => false: somebody has it, or it is just being created; traps where it is not
- * live.
+ * Takes a reference and the claim, which the running task may have. => false: somebody else has it, or it is just being created; traps where
+ * it is not live.
  */
 static bool
 context_claim(struct user_context *context)
 {
 	u64 free = 0, *claim = &context->state[CONTEXT_RUNNING];
 	handle_enter(&user_context_handle_type, context);
+	if (context == task_self()->user)
+		return true;
 	if (__atomic_load_n(&context->fpu, __ATOMIC_ACQUIRE) != nullptr &&
 	    __atomic_compare_exchange_n(claim, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return true;
@@ -86,7 +86,8 @@ context_claim(struct user_context *context)
 static void
 context_unclaim(struct user_context *context)
 {
-	__atomic_store_n(&context->state[CONTEXT_RUNNING], 0, __ATOMIC_RELEASE);
+	if (context != task_self()->user)
+		__atomic_store_n(&context->state[CONTEXT_RUNNING], 0, __ATOMIC_RELEASE);
 	handle_leave(&user_context_handle_type, context);
 }
 
@@ -95,99 +96,102 @@ context_unclaim(struct user_context *context)
 void
 user_fpu_switch(struct user_context *context)
 {
-	struct user_context **loaded = &user_loaded[this_cpu()->id];
-	if (*loaded == context)
+	struct cpu *cpu = this_cpu();
+	if (cpu->user == context)
 		return;
-	if (*loaded != nullptr)
-		arch_fpu_save((*loaded)->fpu);
+	if (cpu->user != nullptr)
+		arch_fpu_save(cpu->user->fpu);
 	if (context != nullptr)
 		arch_fpu_load(context->fpu);
-	*loaded = context;
+	cpu->user = context;
 }
 
 /** The context's state is in memory when this returns; with `keep` the registers stay its own, too. */
 static void
 fpu_settle(struct user_context *context, bool keep)
 {
-	u64 flags = arch_irq_save();
-	bool loaded = user_loaded[this_cpu()->id] == context;
+	IRQ_OFF_SCOPE();
+	bool loaded = this_cpu()->user == context;
 	if (loaded && keep)
 		arch_fpu_save(context->fpu);
 	else if (loaded)
 		user_fpu_switch(nullptr);
-	arch_irq_restore(flags);
-}
-
-/** The task's reference moves to `context`, null: to none. */
-static void
-task_adopt(struct task *self, struct user_context *context)
-{
-	struct user_context *old = self->user;
-	if (old == context)
-		return;
-	if (old != nullptr)
-		fpu_settle(old, false);
-	if (context != nullptr)
-		heap_hold(&user_context_handle_type, context);
-	self->user = context;
-	if (old != nullptr)
-		heap_drop(&user_context_handle_type, old);
 }
 
 void
-user_task_end(struct task *task)
+user_adopt(struct task *self, struct user_context *context)
 {
-	task_adopt(task, nullptr);
+	struct user_context *old = self->user;
+	if (old != nullptr)
+		fpu_settle(old, false);
+	self->user = context;
+	if (old == nullptr)
+		return;
+	__atomic_store_n(&old->state[CONTEXT_RUNNING], 0, __ATOMIC_RELEASE);
+	handle_leave(&user_context_handle_type, old);
 }
 
 /* --- running --- */
 
-/** Traps where the running code must not enter user mode. */
+/** The running task, where it may enter user mode; else traps. */
 static struct task *
 user_check(void)
 {
+	struct task *self = task_self();
+	/* All at once: what follows finds out which it is. */
+	if (self != nullptr && (arch_cpu_load(irq_depth) | arch_cpu_load(preempt_off) | self->nlocks) == 0 &&
+	    self->space != nullptr && arch_irq_enabled())
+		return self;
 	if (irq_context())
 		misuse("user_run in an interrupt handler");
 	task_check_may_sleep();
-	struct task *self = task_self();
 	if (self->nlocks != 0)
 		misuse("user_run with a lock held");
-	if (self->space == nullptr)
-		misuse("user_run without an active address space");
-	return self;
+	misuse("user_run without an active address space");
+}
+
+[[gnu::noinline]] static void
+context_begin(struct task *self, struct user_context *context)
+{
+	if (!context_claim(context))
+		misuse("user_run of a context that runs elsewhere");
+	user_adopt(self, context);
+}
+
+/** The CPU has what user mode sees. Interrupts are off. */
+[[gnu::noinline]] static void
+context_load(const struct task *self, struct user_context *context)
+{
+	vm_space_switch(self->space);
+	user_fpu_switch(context);
 }
 
 struct user_event
 user_run(struct user_context *context)
 {
-	struct user_event event = {};
+	struct user_event event = { .kind = USER_INTERRUPTED };
 	struct task *self = user_check();
-	if (!context_claim(context))
-		misuse("user_run of a context that runs elsewhere");
-	task_adopt(self, context);
-	for (;;) {
+	if (context != self->user || context == nullptr)
+		context_begin(self, context);
+	while (event.kind == USER_INTERRUPTED) {
 		arch_irq_disable();
-		event = (struct user_event){ .kind = USER_INTERRUPTED };
+		struct cpu *cpu = this_cpu();
 		if (__atomic_load_n(&self->interrupted, __ATOMIC_SEQ_CST) != 0)
 			break;
-		if (__atomic_load_n(&this_cpu()->resched, __ATOMIC_SEQ_CST) != 0) {
+		if (__atomic_load_n(&cpu->resched, __ATOMIC_SEQ_CST) != 0) {
 			arch_irq_enable();
 			preempt_check();
 			continue;
 		}
 		/* From here to the event nothing runs but this: interrupts are off, so both stay what user mode
 		 * sees. */
-		vm_space_switch(self->space);
-		user_fpu_switch(context);
-		task_user_enter();
+		if (cpu->space != self->space || cpu->user != context)
+			context_load(self, context);
+		task_user_enter(cpu, self);
 		arch_user_enter(context, &event);
-		task_user_leave();
-		if (event.kind != USER_INTERRUPTED)
-			break;
-		arch_irq_enable();
+		task_user_leave(cpu, self);
 	}
 	arch_irq_enable();
-	context_unclaim(context);
 	return event;
 }
 
@@ -196,7 +200,7 @@ user_context_copy(struct user_context *to, struct user_context *from)
 {
 	if (!context_claim(from))
 		misuse("user_context_copy from a context that runs");
-	if (!context_claim(to)) {
+	if (to == from || !context_claim(to)) {
 		context_unclaim(from);
 		misuse("user_context_copy to a context that runs, or to itself");
 	}

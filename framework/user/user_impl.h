@@ -2,7 +2,7 @@
 /**
  * What tasks and the architecture need of user mode.
  *
- * FPU state: the registers of a CPU hold that of the context `user_loaded[cpu]`, which belongs to the CPU's
+ * FPU state: the registers of a CPU hold that of the context cpu->user, which belongs to the CPU's
  * running task (task->user, with a framework reference), from that task's first entry to user mode until the CPU
  * switches to another task. The kernel itself never uses them.
  */
@@ -16,7 +16,5 @@
  * off. arch_task_switched calls it.
  */
 void user_fpu_switch(struct user_context *context);
-/**
- * The running task ends: what it still has of its last user context is given up. Preemptible, before its last switch.
- */
-void user_task_end(struct task *task);
+/** The running task's claim and reference move to `context`, which it has claimed; null: to none, before its last switch. Preemptible. */
+void user_adopt(struct task *self, struct user_context *context);

@@ -54,6 +54,9 @@ this_cpu(void)
 #define arch_cpu_add(member, n)                                                                                        \
 	do { u64 flags_ = arch_irq_save(); this_cpu()->member += (u32)(n); arch_irq_restore(flags_); } while (0)
 
+u64 arch_clock_ns(void);
+static inline u64 arch_ticks(void) { return arch_clock_ns(); }
+
 static inline bool
 hosted_irq_wanted(void)
 {

@@ -32,6 +32,8 @@ arch_clock_ns(void)
 	return host_clock(HOST_CLOCK_MONOTONIC) - clock_base;
 }
 
+u64 arch_ticks_ns(u64 ticks) { return ticks; }
+
 /** Programs ask the kernel: the host may use another counter, and change it as it runs. */
 bool
 clock_user_counter(struct clock_counter *out)

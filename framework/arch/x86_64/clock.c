@@ -26,7 +26,7 @@ u64
 clock_ticks(void)
 {
 	asm volatile("lfence" : : : "memory");
-	return tsc_read();
+	return arch_ticks();
 }
 
 u64
@@ -62,6 +62,8 @@ arch_clock_ns(void)
 	u64 now = tsc > clock.tsc_base ? clock_scale(tsc - clock.tsc_base, clock.ns_per_tick) : 0;
 	return guarded ? clock_latch(now) : now;
 }
+
+u64 arch_ticks_ns(u64 ticks) { return clock_scale(ticks, clock.ns_per_tick); }
 
 bool
 clock_user_counter(struct clock_counter *out)

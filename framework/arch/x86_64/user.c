@@ -26,13 +26,14 @@ canonical(u64 address)
 	return (u64)((i64)(address << 16) >> 16) == address;
 }
 
-/** Loads the bases unless the CPU has them, for this very context: a program can change them by loading a selector. */
-static void
-bases_load(struct user_context *context, u64 fs_base, u64 gs_base)
+/** The other ways in: loads the bases unless the CPU has them. => false: they, or rip, are such that the processor would fault. */
+[[gnu::noinline]] static bool
+enter_check(struct arch_cpu *arch, struct user_context *context, u64 rip, u64 fs_base, u64 gs_base)
 {
-	struct arch_cpu *arch = &this_cpu()->arch;
+	if (!canonical(rip) || !canonical(fs_base) || !canonical(gs_base))
+		return false;
 	if (arch->bases_of == context && arch->fs_base == fs_base && arch->gs_base == gs_base)
-		return;
+		return true;
 	/* SAFETY: both are canonical. The kernel does not use FS; the user's GS base waits in KERNEL_GS_BASE for
 	 * swapgs. */
 	msr_write(MSR_FS_BASE, fs_base);
@@ -40,17 +41,17 @@ bases_load(struct user_context *context, u64 fs_base, u64 gs_base)
 	arch->bases_of = context;
 	arch->fs_base = fs_base;
 	arch->gs_base = gs_base;
+	return true;
 }
 
 static void
 event_decode(u64 result, struct user_event *event)
 {
 	u32 vector = (u32)result, error = (u32)(result >> 32);
-	/* VECTOR_SYSCALL has a low byte of 0. */
 	*event = (struct user_event){ .kind = USER_EXCEPTION, .vector = (u8)vector, .error = error };
-	if (vector == VECTOR_SYSCALL) {
-		event->kind = USER_SYSCALL;
-	} else if (vector == EXCEPTION_PAGE) {
+	/* Where AC was set in user mode, gates have not cleared it, other than a system call (FMASK). */
+	user_access_close();
+	if (vector == EXCEPTION_PAGE) {
 		event->kind = USER_PAGE_FAULT;
 		event->address = cr2_read();
 		event->present = (error & PAGE_PRESENT) != 0;
@@ -73,16 +74,20 @@ arch_user_enter(struct user_context *context, struct user_event *event)
 	const volatile struct user_regs *shared = regs;
 	u64 rip = shared->rip, rflags = (shared->rflags & FLAGS_USER) | X86_RFLAGS_IF | FLAG_ALWAYS;
 	u64 fs_base = shared->fs_base, gs_base = shared->gs_base;
-	if (!canonical(rip) || !canonical(fs_base) || !canonical(gs_base)) {
+	struct arch_cpu *arch = &this_cpu()->arch;
+	/* The bases are loaded, for this very context: a program can change them by loading a selector. And rcx and r11 may hold rip and rflags. */
+	bool quick = arch->bases_of == context && arch->fs_base == fs_base && arch->gs_base == gs_base && rip < USER_END &&
+	             (rflags & (FLAG_TF | FLAG_RF)) == 0 && regs->rcx == rip && regs->r11 == rflags;
+	if (!quick && !enter_check(arch, context, rip, fs_base, gs_base)) {
 		*event = (struct user_event){ .kind = USER_EXCEPTION, .vector = EXCEPTION_PROTECTION };
 		return;
 	}
-	bases_load(context, fs_base, gs_base);
-	bool quick = rip < USER_END && (rflags & (FLAG_TF | FLAG_RF)) == 0 && regs->rcx == rip && regs->r11 == rflags;
 	/* SAFETY: iret and sysret cannot fault: 1. the selectors are of present user segments (cpu.c); 2. rip is
 	 * canonical, for sysret in the lower half; 3. of rflags only the user's bits are set; 4. interrupts are
 	 * off, so what was checked is what is used. */
-	event_decode(x86_user_enter(regs, rip, rflags, quick), event);
-	/* Where AC was set in user mode, gates have not cleared it. */
-	user_access_close();
+	u64 result = x86_user_enter(regs, rip, rflags, quick);
+	if (result == VECTOR_SYSCALL)
+		*event = (struct user_event){ .kind = USER_SYSCALL };
+	else
+		event_decode(result, event);
 }

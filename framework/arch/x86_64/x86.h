@@ -99,15 +99,6 @@ REGISTER_ACCESS(dr7)
 static inline u32 mmio_read32(const volatile void *at) { return *(const volatile u32 *)at; }
 static inline void mmio_write32(volatile void *at, u32 value) { *(volatile u32 *)at = value; }
 
-static inline u64
-tsc_read(void)
-{
-	u32 low, high;
-	/* SAFETY: only reads; TSC exists where x86_features.tsc says so, which the clock checks. */
-	asm volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
-	return (u64)high << 32 | low;
-}
-
 /**
  * User memory is the kernel's to touch from here on; SMAP is there again. Where there is no SMAP, always and nothing.
  */

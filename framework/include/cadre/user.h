@@ -42,20 +42,21 @@ struct user_event {
 };
 
 err_t user_context_create(struct user_context **scoped out);      /* => ENOMEM */
-/** All of `from`, FPU state included, into `to`. => traps where either is running. */
+/** All of `from`, FPU state included, into `to`. => traps where either is another task's (user_run), or both are the same. */
 void user_context_copy(struct user_context *to, struct user_context *from);
 void user_context_get(struct user_context *context);
 void user_context_put(struct user_context *context);
 
 /**
  * Runs the context until it comes back; preemption and the scheduler's wishes are served inside.
- * => traps without an active address space, with preemption off, in interrupt context, or where another task runs this context.
+ * => traps without an active address space, with preemption off, in interrupt context, or where the context is another task's: that of the
+ * task that ran it, until that runs another or ends.
  */
 struct user_event user_run(struct user_context *context);
 
 /** The FPU state as the XSAVE image that Linux puts into signal frames (Intel SDM 1, 13.4), standard format. */
 u32 user_fpu_size(void);
-/** => *image is longer than user_fpu_size(): rest untouched; shorter: EINVAL. Traps where the context is running. */
+/** => *image is longer than user_fpu_size(): rest untouched; shorter: EINVAL. Traps where the context is another task's. */
 err_t user_fpu_save(struct user_context *context, struct bytes image);
 /** Takes an image from anywhere: reserved bits, unknown components and the compacted form are refused with EINVAL before anything changes. */
 err_t user_fpu_restore(struct user_context *context, struct cbytes image);
