@@ -24,7 +24,7 @@ heap_class_of(const struct heap_type *type, u64 bytes)
 	return (top - 6) * 4 + ((u32)((bytes - 1) >> (top - 2)) & 3) + 1;
 }
 
-/** The smallest slab of at most 16 pages that wastes no more than an eighth, or a slab for a single slot. */
+/** The smallest slab of at most 16 pages whose strides leave no more than an eighth over, or a slab for a single slot. */
 void
 heap_geometry(struct heap *heap, const struct heap_type *type, u32 class)
 {
@@ -34,7 +34,7 @@ heap_geometry(struct heap *heap, const struct heap_type *type, u32 class)
 	heap->slab_shift = 64 - (u32)__builtin_clzl(bytes - 1);
 	for (u32 shift = PAGE_SHIFT; shift <= SLAB_SHIFT_MAX; shift++) {
 		u64 fit = ((u64)1 << shift) >= align + size ? 1 + (((u64)1 << shift) - align - size) / stride : 0;
-		if (fit * (size + sizeof(struct slot_header)) < ((u64)1 << shift) / 8 * 7)
+		if (fit * stride < ((u64)1 << shift) / 8 * 7)
 			continue;
 		heap->slab_shift = shift;
 		bytes = (u64)1 << shift;
