@@ -208,21 +208,14 @@ epoll_ctl_nested(struct epoll *epoll, i32 op, struct file *target, i32 fd, u32 e
 	return epoll_ctl_locked(epoll, op, target, fd, events, data);
 }
 
-err_t
-sys_epoll_ctl(i32 epfd, i32 op, i32 fd, uaddr_t event)
+static err_t
+epoll_ctl(struct file *file, i32 op, struct file *target, i32 fd, const struct epoll_event *scoped given)
 {
-	struct epoll_event given = {};
-	if (op != EPOLL_CTL_DEL)
-		TRY(copy_in_value(given, event));
-	REF_SCOPE(file, file);
-	REF_SCOPE(file, target);
-	TRY(fd_get(epfd, &file));
-	TRY(fd_get(fd, &target));
 	if (target->ops->poll == nullptr)
 		return EPERM;
 	struct epoll *epoll = epoll_of(file);
-	u32 events = given.events;
-	u64 data = (u64)given.data_high << 32 | given.data_low;
+	u32 events = given->events;
+	u64 data = (u64)given->data_high << 32 | given->data_low;
 	if (op != EPOLL_CTL_DEL && (events & EPOLLWAKEUP) != 0 && !capable(CAP_BLOCK_SUSPEND))
 		events &= ~(u32)EPOLLWAKEUP;
 	if (file == target || epoll == nullptr)
@@ -232,6 +225,23 @@ sys_epoll_ctl(i32 epfd, i32 op, i32 fd, uaddr_t event)
 		return epoll_ctl_nested(epoll, op, target, fd, events, data);
 	MUTEX_SCOPE(&epoll->lock);
 	return epoll_ctl_locked(epoll, op, target, fd, events, data);
+}
+
+err_t
+sys_epoll_ctl(i32 epfd, i32 op, i32 fd, uaddr_t event)
+{
+	struct epoll_event given = {};
+	if (op != EPOLL_CTL_DEL)
+		TRY(copy_in_value(given, event));
+	struct fd_hold hold = {}, watched = {};
+	TRY(fd_borrow(epfd, &hold));
+	err_t err = fd_borrow(fd, &watched);
+	if (err == OK) {
+		err = epoll_ctl(hold.file, op, watched.file, fd, &given);
+		fd_return(&watched);
+	}
+	fd_return(&hold);
+	return err;
 }
 
 /** A set is readable when one of its items is: those that are not leave the list here. */

@@ -61,7 +61,7 @@ static err_t
 eventfd_read(struct file *file, struct uio *scoped uio, u64 off, u32 flags)
 {
 	(void)off;
-	struct eventfd *event = eventfd_from(file->private);
+	struct eventfd *event = file->eventfd;
 	if (uio->left < sizeof(u64))
 		return EINVAL;
 	u64 value = 0;
@@ -78,7 +78,7 @@ static err_t
 eventfd_write(struct file *file, struct uio *scoped uio, u64 off, u32 flags)
 {
 	(void)off;
-	struct eventfd *event = eventfd_from(file->private);
+	struct eventfd *event = file->eventfd;
 	u64 value = 0, left = uio->left;
 	if (left < sizeof(value))
 		return EINVAL;
@@ -100,7 +100,7 @@ eventfd_write(struct file *file, struct uio *scoped uio, u64 off, u32 flags)
 static u32
 eventfd_poll(struct file *file, struct poll_table *scoped table)
 {
-	struct eventfd *event = eventfd_from(file->private);
+	struct eventfd *event = file->eventfd;
 	poll_add(table, &event->queue);
 	u64 count = eventfd_count(event);
 	return (count > 0 ? POLL_IN : 0) | (count == EVENTFD_MAX ? POLL_ERR : 0) | (count < EVENTFD_MAX - 1 ? POLL_OUT : 0);
@@ -109,7 +109,7 @@ eventfd_poll(struct file *file, struct poll_table *scoped table)
 static void
 eventfd_release(struct file *file)
 {
-	struct eventfd *event = eventfd_from(file->private);
+	struct eventfd *event = file->eventfd;
 	poll_wake(&event->queue, POLL_HUP);
 	eventfd_put(event);
 }
@@ -117,7 +117,7 @@ eventfd_release(struct file *file)
 static size_t
 eventfd_describe(struct file *file, struct bytes text)
 {
-	struct eventfd *event = eventfd_from(file->private);
+	struct eventfd *event = file->eventfd;
 	return format_text(text, "eventfd-count: {x}\neventfd-id: {}\neventfd-semaphore: {}\n", eventfd_count(event), event->id,
 	                   event->semaphore ? 1 : 0);
 }
@@ -138,6 +138,7 @@ eventfd_file(struct eventfd *event, u32 flags, u64 *scoped result)
 	TRY(file_create(&eventfd_ops, eventfd_object(event), O_RDWR | (flags & O_NONBLOCK), FILE_READ | FILE_WRITE,
 	                TEXT("anon_inode:[eventfd]"), &file));
 	eventfd_get(event);     /* the file's own */
+	file->eventfd = event;
 	i32 fd = 0;
 	TRY(fd_install(file, 0, (flags & O_CLOEXEC) != 0, &fd));
 	*result = (u64)fd;

@@ -80,25 +80,43 @@ fds_write(struct poll_waiter *waiter, uaddr_t fds, u32 nfds)
 }
 
 static inline u32
-fd_ask(struct poll_waiter *waiter, struct fd_table *files, struct poll_table *scoped table, const struct pollfd *pollfd)
+file_ask(struct poll_waiter *waiter, struct file *file, struct poll_table *scoped table, const struct pollfd *pollfd)
+{
+	u32 wanted = (u16)pollfd->events | POLL_ERR | POLL_HUP;
+	if (table->add != nullptr) {
+		waiter->asking = file;
+		table->key = wanted;
+	}
+	return file_poll(file, table) & wanted;
+}
+
+/** One descriptor of a table that other threads share. */
+static u32
+fd_ask_shared(struct poll_waiter *waiter, struct poll_table *scoped table, const struct pollfd *pollfd)
 {
 	struct fd_hold hold = {};
-	if (pollfd->fd < 0)
-		return 0;
-	if (fd_borrow_from(files, pollfd->fd, &hold) != OK)
+	if (fd_borrow(pollfd->fd, &hold) != OK)
 		return POLL_NVAL;
-	u32 wanted = (u16)pollfd->events | POLL_ERR | POLL_HUP;
-	waiter->asking = hold.file;
-	table->key = wanted;
-	u32 events = file_poll(hold.file, table) & wanted;
+	u32 events = file_ask(waiter, hold.file, table, pollfd);
 	fd_return(&hold);
 	return events;
+}
+
+static inline u32
+fd_ask(struct poll_waiter *waiter, struct fd_files *files, struct poll_table *scoped table, const struct pollfd *pollfd)
+{
+	if (pollfd->fd < 0)
+		return 0;
+	if (files == nullptr)
+		return fd_ask_shared(waiter, table, pollfd);
+	struct file *file = fd_peek(files, pollfd->fd);
+	return file != nullptr ? file_ask(waiter, file, table, pollfd) : POLL_NVAL;
 }
 
 static u32
 chunk_ask(struct poll_waiter *waiter, struct pollfd_chunk *chunk, u32 len, struct poll_table *scoped table)
 {
-	struct fd_table *files = files_current();
+	struct fd_files *files = fd_files_unshared();
 	u32 found = 0;
 	for (u32 i = 0; i < WAITER_FDS && i < len; i++) {
 		i16 events = (i16)fd_ask(waiter, files, table, ELEM(chunk->fds, i));

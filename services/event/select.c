@@ -93,44 +93,62 @@ word_wanted(const struct select_sets *scoped sets, const struct select_words3 *s
 	return word + 1 == sets->nwords && last != 0 ? all & (((u64)1 << last) - 1) : all;
 }
 
-/** One descriptor, of number fd: what is found of it goes to `words`. => EBADF; *found counts bits */
-static inline err_t
-fd_ask(struct poll_waiter *waiter, struct fd_table *files, u32 fd, struct poll_table *scoped table, struct select_words3 *scoped words, u32 *scoped found)
+/** What is true of a file, registered at while nothing has been found. */
+static inline u32
+file_ask(struct poll_waiter *waiter, struct file *file, u32 shift, struct poll_table *scoped table, const struct select_words3 *scoped words)
 {
-	struct fd_hold hold = {};
-	TRY(fd_borrow_from(files, (i32)fd, &hold));
-	u32 shift = fd % 64;
-	if (table->add != nullptr) {
-		u32 wanted = POLL_PRI;
-		for (u32 set = 0; set < SETS; set++)
-			wanted |= (words->given[set] >> shift & 1) != 0 ? set_events[set] : 0;
-		waiter->asking = hold.file;
-		table->key = wanted;
-	}
-	u32 events = file_poll(hold.file, table), members = 0;
-	fd_return(&hold);
-	for (u32 set = 0; set < SETS; set++) {
-		u64 member = (events & set_events[set]) != 0 ? words->given[set] >> shift & 1 : 0;
-		words->found[set] |= member << shift;
-		members += (u32)member;
-	}
+	if (table->add == nullptr)
+		return file_poll(file, table);
+	u32 wanted = POLL_PRI, members = 0;
+	for (u32 set = 0; set < SETS; set++)
+		wanted |= (words->given[set] >> shift & 1) != 0 ? set_events[set] : 0;
+	waiter->asking = file;
+	table->key = wanted;
+	u32 events = file_poll(file, table);
+	for (u32 set = 0; set < SETS; set++)
+		members |= (words->given[set] >> shift & 1) != 0 ? events & set_events[set] : 0;
 	if (members != 0)
 		table->add = nullptr;
-	*found += members;
+	return events;
+}
+
+/** One descriptor of the word, by `files` or, where other threads share them, with a reference. => EBADF */
+static inline err_t
+fd_ask(struct poll_waiter *waiter, struct fd_files *files, u32 fd, struct poll_table *scoped table, const struct select_words3 *scoped words,
+       u32 *scoped events)
+{
+	if (files == nullptr) {
+		struct fd_hold hold = {};
+		TRY(fd_borrow((i32)fd, &hold));
+		*events = file_ask(waiter, hold.file, fd % 64, table, words);
+		fd_return(&hold);
+		return OK;
+	}
+	struct file *file = fd_peek(files, (i32)fd);
+	if (file == nullptr)
+		return EBADF;
+	*events = file_ask(waiter, file, fd % 64, table, words);
 	return OK;
 }
 
 static err_t
 word_ask(struct poll_waiter *waiter, const struct select_sets *scoped sets, u32 word, struct poll_table *scoped table, u32 *scoped found)
 {
-	struct fd_table *files = files_current();
+	struct fd_files *files = fd_files_unshared();
 	struct select_words3 words = {};
 	for (u32 set = 0; set < SETS; set++)
 		*ELEM(words.given, set) = *word_at(waiter, set * sets->nwords + word);
-	for (u64 bits = word_wanted(sets, &words, word); bits != 0; bits &= bits - 1)
-		TRY(fd_ask(waiter, files, word * 64 + (u32)__builtin_ffsl((i64)bits) - 1, table, &words, found));
-	for (u32 set = 0; set < SETS; set++)
-		*word_at(waiter, (SETS + set) * sets->nwords + word) = *ELEM(words.found, set);
+	for (u64 bits = word_wanted(sets, &words, word); bits != 0; bits &= bits - 1) {
+		u32 shift = (u32)__builtin_ffsl((i64)bits) - 1, events = 0;
+		TRY(fd_ask(waiter, files, word * 64 + shift, table, &words, &events));
+		for (u32 set = 0; set < SETS; set++)
+			words.found[set] |= (u64)((events & set_events[set]) != 0) << shift;
+	}
+	for (u32 set = 0; set < SETS; set++) {
+		u64 members = words.found[set] & words.given[set];
+		*word_at(waiter, (SETS + set) * sets->nwords + word) = members;
+		*found += (u32)__builtin_popcountl(members);
+	}
 	return OK;
 }
 

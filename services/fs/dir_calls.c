@@ -29,7 +29,10 @@ sink_room(struct dir_sink *scoped sink, u64 len)
 	return false;
 }
 
-/** struct linux_dirent64: u64 ino, i64 off, u16 reclen, u8 type, name. */
+/** The words of an entry up to where its name has begun: no entry is shorter. Plain data. */
+struct dirent64_head { u64 ino, next; u16 len; u8 type, name[5]; };
+
+/** struct linux_dirent64: u64 ino, i64 off, u16 reclen, u8 type, name. The bytes behind the name are 0. */
 static bool
 entry64(struct dir_sink *scoped sink, struct cbytes name, u64 ino, u8 type, u64 next)
 {
@@ -37,11 +40,10 @@ entry64(struct dir_sink *scoped sink, struct cbytes name, u64 ino, u8 type, u64 
 	if (!sink_room(sink, len))
 		return false;
 	struct bytes to = bytes_sub(byte_array_bytes(sink->buffer), sink->used, len);
-	bytes_fill(to, 0);
-	put_number(to, ino, 8);
-	put_number(bytes_from(to, 8), next, 8);
-	put_number(bytes_from(to, 16), len, 2);
-	bytes_set(to, 18, type);
+	struct dirent64_head head = { .ino = ino, .next = next, .len = (u16)len, .type = type };
+	u64 last = 0;
+	bytes_copy(bytes_from(to, len - sizeof(last)), CBYTES_OF(last));
+	bytes_copy(to, CBYTES_OF(head));
 	bytes_copy(bytes_from(to, DIRENT64_HEAD), name);
 	sink->used += len;
 	return true;

@@ -254,10 +254,10 @@ control(i32 fd, struct file *file, u32 command, u64 arg, u64 *scoped result)
 err_t
 sys_fcntl(i32 fd, u32 cmd, u64 arg, u64 *scoped result)
 {
-	struct file *file = nullptr;
-	TRY(fd_get_any(fd, &file));
-	err_t err = control(fd, file, cmd, arg, result);
-	file_put(file);
+	struct fd_hold hold = {};
+	TRY(fd_borrow_any(fd, &hold));
+	err_t err = control(fd, hold.file, cmd, arg, result);
+	fd_return(&hold);
 	return err;
 }
 

@@ -131,8 +131,9 @@ table_borrow_shared(struct fd_table *table, u32 fd, struct fd_hold *scoped out)
 }
 
 err_t
-fd_borrow_from(struct fd_table *table, i32 fd, struct fd_hold *scoped out)
+fd_borrow(i32 fd, struct fd_hold *scoped out)
 {
+	struct fd_table *table = files_current();
 	if (__builtin_expect(atomic32_load_relaxed(&table->users) != 1, 0))
 		return table_borrow_shared(table, (u32)fd, out);
 	struct file *file = table_load(table, (u32)fd);
@@ -141,10 +142,11 @@ fd_borrow_from(struct fd_table *table, i32 fd, struct fd_hold *scoped out)
 	return __builtin_expect(file != nullptr && (file->mode & FILE_PATH) == 0, 1) ? OK : EBADF;
 }
 
-err_t
-fd_borrow(i32 fd, struct fd_hold *scoped out)
+struct fd_files *
+fd_files_unshared(void)
 {
-	return fd_borrow_from(files_current(), fd, out);
+	struct fd_table *table = files_current();
+	return atomic32_load_relaxed(&table->users) == 1 ? POINTER_LOAD(table->files) : nullptr;
 }
 
 /* --- bits --- */

@@ -4,7 +4,6 @@
 
 #include "fs_impl.h"
 
-ARRAY_DECLARE(fd_files, struct file *);
 ARRAY_DECLARE(fd_bits, u64);
 
 enum : u32 { FD_TABLE_MIN = 64, FD_MAX = 1 << 20 /* fs.nr_open */ };

@@ -23,6 +23,9 @@ struct file;
 struct fd_table;
 struct fs_context;
 struct inode;
+struct pipe;
+struct unix_sock;
+struct eventfd;
 struct dentry;
 struct mount;
 struct path;
@@ -101,6 +104,10 @@ struct file {
 	u64 position;                       /* under position_lock where more than one thread can have the file */
 	struct inode *inode;                /* [const] the dentry's. Null for anonymous files: use file_inode */
 	struct object *private;             /* [const] after open; owned by the ops (release puts it) */
+	/* `private` once more, by its own type, where the file is one of these: no checked downcast in calls that are frequent. Not counted. */
+	struct pipe *pipe;                  /* [const] after open */
+	struct unix_sock *unix_sock;        /* [const] after open */
+	struct eventfd *eventfd;            /* [const] after open */
 	struct dentry *dentry;              /* [const] counted; of an anonymous file: names its kind, not counted */
 	struct mount *mount;                /* [const] counted; null for anonymous files */
 	struct cred *cred;                  /* [const] counted: the opener's */
@@ -177,8 +184,21 @@ err_t fd_get_any(i32 fd, struct file **scoped out);
 struct fd_hold { struct file *file; bool counted; };
 err_t fd_borrow(i32 fd, struct fd_hold *scoped out);
 err_t fd_borrow_any(i32 fd, struct fd_hold *scoped out);
-/** The same for many of one call: `table` is files_current(). */
-err_t fd_borrow_from(struct fd_table *table, i32 fd, struct fd_hold *scoped out);
+ARRAY_DECLARE(fd_files, struct file *);
+/**
+ * The same for many of one call: the running thread's files where no other thread shares its table, null where one does. Until the
+ * call ends each fd_peek is then as good as fd_borrow, without anything to return.
+ */
+struct fd_files *fd_files_unshared(void);
+/** => null: EBADF */
+static inline struct file *
+fd_peek(struct fd_files *files, i32 fd)
+{
+	if ((u32)fd >= fd_files_len(files))
+		return nullptr;
+	struct file *file = files->items[(u32)fd];
+	return file != nullptr && (file->mode & FILE_PATH) == 0 ? file : nullptr;
+}
 static inline void fd_return(const struct fd_hold *scoped hold) { if (hold->counted) file_put(hold->file); }
 /** The lowest free descriptor at or above `min`; takes over nothing: it gets a reference of its own. => EMFILE, ENOMEM */
 err_t fd_install(struct file *file, u32 min, bool cloexec, i32 *scoped fd);

@@ -91,6 +91,7 @@ struct socket_ops {
 struct socket {
 	const struct socket_ops *ops;       /* [const] */
 	struct object *self;                /* [const] the object that this is part of; not counted */
+	struct unix_sock *unix_sock;        /* [const] the same by its own type, where it is one */
 	u32 type, protocol;                 /* [const] */
 	struct atomic32 options;            /* enum socket_option_bit */
 	struct atomic32 error;              /* pending; told once (SO_ERROR) */

@@ -32,7 +32,8 @@ unix_drop(struct object *private)
 static void
 unix_opened(struct object *private, struct file *file)
 {
-	unix_set_file(unix_sock_from(private), file);
+	file->unix_sock = unix_sock_from(private);
+	unix_set_file(file->unix_sock, file);
 }
 
 static err_t
@@ -131,7 +132,7 @@ static err_t
 unix_read(struct file *file, struct uio *scoped uio, u64 off, u32 flags)
 {
 	(void)off;
-	struct socket *socket = &unix_sock_from(file->private)->socket;
+	struct socket *socket = &file->unix_sock->socket;
 	u64 len = 0;
 	if (uio->left == 0)
 		return OK;
@@ -142,7 +143,7 @@ static err_t
 unix_write(struct file *file, struct uio *scoped uio, u64 off, u32 flags)
 {
 	(void)off;
-	struct socket *socket = &unix_sock_from(file->private)->socket;
+	struct socket *socket = &file->unix_sock->socket;
 	return unix_send(socket, uio, (flags & O_NONBLOCK) != 0 ? MSG_DONTWAIT : 0, nullptr, nullptr);
 }
 
@@ -161,7 +162,7 @@ peer_takes(struct unix_sock *sock, struct poll_table *scoped table)
 static u32
 unix_poll(struct file *file, struct poll_table *scoped table)
 {
-	struct unix_sock *sock = unix_sock_from(file->private);
+	struct unix_sock *sock = file->unix_sock;
 	if (atomic32_load_relaxed(&sock->watched) == 0)
 		atomic32_store(&sock->watched, 1);
 	poll_add(table, &sock->read_queue);
@@ -198,7 +199,7 @@ static err_t
 unix_ioctl(struct file *file, u32 command, u64 arg, u64 *scoped result)
 {
 	(void)result;
-	struct unix_sock *sock = unix_sock_from(file->private);
+	struct unix_sock *sock = file->unix_sock;
 	if (command != SIOCINQ && command != SIOCOUTQ)
 		return ENOTTY;
 	if (command == SIOCINQ && unix_state(sock) == UNIX_LISTENING)
@@ -210,7 +211,7 @@ unix_ioctl(struct file *file, u32 command, u64 arg, u64 *scoped result)
 static void
 unix_file_release(struct file *file)
 {
-	unix_close(unix_sock_from(file->private), false);
+	unix_close(file->unix_sock, false);
 }
 
 const struct file_ops unix_file_ops = {

@@ -94,7 +94,7 @@ OBJECT_DECLARE(unix_sock);
 
 extern const struct file_ops unix_file_ops;
 
-static inline struct unix_sock *unix_of(struct socket *socket) { return unix_sock_from(socket->self); }
+static inline struct unix_sock *unix_of(struct socket *socket) { return socket->unix_sock; }
 static inline bool unix_stream(const struct unix_sock *sock) { return sock->socket.type == SOCK_STREAM; }
 static inline bool unix_connected_type(const struct unix_sock *sock) { return sock->socket.type != SOCK_DGRAM; }
 static inline u32 unix_state(struct unix_sock *sock) { return atomic32_load_acquire(&sock->state); }

@@ -69,6 +69,7 @@ unix_make(u32 type, u32 protocol, struct unix_sock **scoped out)
 	if (sock == nullptr)
 		return ENOMEM;
 	socket_setup(&sock->socket, &unix_socket_ops, unix_sock_object(sock), type, protocol);
+	sock->socket.unix_sock = sock;
 	sock->peer_cred = (struct socket_cred){ 0, ~(u32)0, ~(u32)0 };
 	atomic32_store(&sock->backlog, UNIX_QUEUE_MAX);
 	unix_list_add(sock);

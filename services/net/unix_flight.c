@@ -76,7 +76,7 @@ unix_set_listener(struct unix_sock *sock, struct unix_sock *listener)
 static struct unix_sock *
 sock_of_file(struct file *file)
 {
-	return file_is(file, &unix_file_ops) ? unix_sock_from(file->private) : nullptr;
+	return file_is(file, &unix_file_ops) ? file->unix_sock : nullptr;
 }
 
 static u32

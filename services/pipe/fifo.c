@@ -120,6 +120,7 @@ fifo_open(struct inode *inode, struct file *file)
 	}
 	file->ops = &pipe_ops;
 	file->private = pipe_object(pipe);
+	file->pipe = pipe;
 	return OK;
 }
 

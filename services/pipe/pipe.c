@@ -225,7 +225,7 @@ static err_t
 pipe_read(struct file *file, struct uio *scoped uio, u64 off, u32 flags)
 {
 	(void)off;
-	struct pipe *pipe = pipe_from(file->private);
+	struct pipe *pipe = file->pipe;
 	u64 before = uio->left;
 	while (uio->left != 0) {
 		bool was_full = false, ended = false;
@@ -248,7 +248,7 @@ static err_t
 pipe_write(struct file *file, struct uio *scoped uio, u64 off, u32 flags)
 {
 	(void)off;
-	struct pipe *pipe = pipe_from(file->private);
+	struct pipe *pipe = file->pipe;
 	bool packet = (flags & O_DIRECT) != 0;
 	while (uio->left != 0) {
 		bool was_empty = false;
@@ -269,7 +269,7 @@ pipe_write(struct file *file, struct uio *scoped uio, u64 off, u32 flags)
 static u32
 pipe_poll(struct file *file, struct poll_table *scoped table)
 {
-	struct pipe *pipe = pipe_from(file->private);
+	struct pipe *pipe = file->pipe;
 	u32 events = 0;
 	if (atomic32_load_relaxed(&pipe->watched) == 0)
 		atomic32_store(&pipe->watched, 1);
@@ -305,7 +305,7 @@ pipe_bytes(struct pipe *pipe)
 static err_t
 pipe_file_readable(struct file *file, u64 *scoped bytes)
 {
-	*bytes = pipe_bytes(pipe_from(file->private));
+	*bytes = pipe_bytes(file->pipe);
 	return OK;
 }
 
@@ -380,7 +380,7 @@ pipe_resize(struct pipe *pipe, u64 size)
 static err_t
 pipe_control(struct file *file, u32 command, u64 arg, u64 *scoped result)
 {
-	struct pipe *pipe = pipe_from(file->private);
+	struct pipe *pipe = file->pipe;
 	if (command == F_SETPIPE_SZ)
 		TRY(pipe_resize(pipe, (u32)arg));
 	else if (command != F_GETPIPE_SZ)
@@ -403,7 +403,7 @@ fifo_forget(struct inode *inode, struct pipe *pipe)
 static void
 pipe_file_release(struct file *file)
 {
-	struct pipe *pipe = pipe_from(file->private);
+	struct pipe *pipe = file->pipe;
 	bool ended = false;
 	{
 		MUTEX_SCOPE(&pipe->lock);
@@ -426,7 +426,7 @@ pipe_file_release(struct file *file)
 static void
 pipe_inode_made(struct file *file, struct inode *inode)
 {
-	struct pipe *pipe = pipe_from(file->private);
+	struct pipe *pipe = file->pipe;
 	pipe_get(pipe);
 	inode->pipe = pipe_object(pipe);
 	inode->ops = &pipe_inode_ops;

@@ -60,7 +60,7 @@ err_t pipe_create(struct pipe **scoped out);
 static inline struct pipe *
 pipe_of(struct file *file)
 {
-	return file_is(file, &pipe_ops) ? pipe_from(file->private) : nullptr;
+	return file_is(file, &pipe_ops) ? file->pipe : nullptr;
 }
 
 static inline u32 pipe_used(struct pipe *pipe) { return atomic32_load_acquire(&pipe->head) - atomic32_load_acquire(&pipe->tail); }

@@ -13,6 +13,7 @@ pipe_end(struct pipe *pipe, u32 mode, u32 flags, struct file **scoped out)
 	struct file *file = nullptr;
 	TRY(file_create(&pipe_ops, pipe_object(pipe), flags, mode, TEXT("pipe"), &file));
 	pipe_get(pipe);     /* the file's own; the caller keeps its reference */
+	file->pipe = pipe;
 	if ((mode & FILE_READ) != 0)
 		(void)atomic32_add(&pipe->readers, 1);
 	else

@@ -300,9 +300,11 @@ queue_steal(u32 thief, u32 least)
 static bool
 queue_balance_due(struct run_queue *queue)
 {
+	if (cpu_count() == 1)
+		return false;
 	IRQ_SPIN_SCOPE(&queue->lock);
 	u64 now = clock_now();
-	if (cpu_count() == 1 || now - queue->balanced < BALANCE_PERIOD)
+	if (now - queue->balanced < BALANCE_PERIOD)
 		return false;
 	queue->balanced = now;
 	return true;

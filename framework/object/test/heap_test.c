@@ -315,7 +315,7 @@ TEST(geometry_wastes_little)
 		u64 bytes = (u64)heap.pages << PAGE_SHIFT;
 		EXPECT(heap.slots >= 1 && heap.offset + (u64)(heap.slots - 1) * heap.stride + size <= bytes);
 		EXPECT(bytes <= (u64)1 << heap.slab_shift);
-		EXPECT((u64)heap.slots * (size + 16) >= bytes / 8 * 7 || (heap.slots == 1 && bytes - size <= PAGE_SIZE + 16));
+		EXPECT((u64)heap.slots * heap.stride >= bytes / 8 * 7 || (heap.slots == 1 && bytes - size <= PAGE_SIZE + 16));
 		EXPECT(heap.slots == 1 || heap.slab_shift <= 16);
 		u64 window = (u64)4 << MAX(heap.slab_shift, 19u), slabs = heap_window_slabs(&heap, window);
 		EXPECT((slabs << heap.slab_shift) + slabs * sizeof(struct slab) <= window && slabs > 0);
