@@ -43,11 +43,7 @@ fds_read(struct poll_waiter *waiter, uaddr_t fds, u32 nfds)
 	if (nfds > rlimit_current(RLIMIT_NOFILE))
 		return EINVAL;
 	u32 chunks = chunk_count(nfds);
-	if (chunks > 1) {
-		waiter->more_fds = pollfd_chunks_alloc(chunks - 1);
-		if (waiter->more_fds == nullptr)
-			return ENOMEM;
-	}
+	TRY(poll_waiter_room(waiter, chunks - MIN(chunks, (u32)1)));
 	for (u32 i = 0; i < chunks; i++) {
 		struct pollfd_chunk *chunk = chunk_at(waiter, i);
 		chunk->changed = 0;

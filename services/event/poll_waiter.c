@@ -9,10 +9,31 @@
 ARRAY_DEFINE(pollfd_chunks, struct pollfd_chunk);
 ARRAY_DEFINE(select_words, u64);
 OBJECT_DEFINE(poll_block);
-OBJECT_DEFINE(poll_waiter);
+
+static void
+poll_waiter_release(struct poll_waiter *waiter)
+{
+	if (waiter->more_fds != nullptr)
+		pollfd_chunks_put(waiter->more_fds);
+}
+OBJECT_DEFINE_RELEASE(poll_waiter);
 
 struct waiter_cache { struct poll_waiter *waiter; };
 CPU_LOCAL_DEFINE(waiter_cache, waiter_cache);
+
+err_t
+poll_waiter_room(struct poll_waiter *waiter, u32 chunks)
+{
+	if (chunks == 0 || (waiter->more_fds != nullptr && pollfd_chunks_len(waiter->more_fds) >= chunks))
+		return OK;
+	struct pollfd_chunks *more = pollfd_chunks_alloc(chunks);
+	if (more == nullptr)
+		return ENOMEM;
+	if (waiter->more_fds != nullptr)
+		pollfd_chunks_put(waiter->more_fds);
+	waiter->more_fds = more;
+	return OK;
+}
 
 struct poll_waiter *
 poll_waiter_take(void)
@@ -56,11 +77,12 @@ poll_waiter_give(struct poll_waiter *waiter)
 		slot_clear(ELEM(waiter->slots, i));
 	if (waiter->blocks != nullptr)
 		blocks_clear(waiter);
-	if (waiter->more_fds != nullptr)
+	if (waiter->more_fds != nullptr && pollfd_chunks_len(waiter->more_fds) > WAITER_CHUNKS_KEPT) {
 		pollfd_chunks_put(waiter->more_fds);
+		waiter->more_fds = nullptr;
+	}
 	if (waiter->more_words != nullptr)
 		select_words_put(waiter->more_words);
-	waiter->more_fds = nullptr;
 	waiter->more_words = nullptr;
 	waiter->used = 0;
 	atomic32_store_relaxed(&waiter->triggered, 0);

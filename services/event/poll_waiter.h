@@ -9,7 +9,7 @@
 #include <file.h>
 #include <poll.h>
 
-enum : u32 { WAITER_SLOTS = 16, WAITER_FDS = 64, WAITER_WORDS = 6 * 16 };
+enum : u32 { WAITER_SLOTS = 16, WAITER_FDS = 64, WAITER_WORDS = 6 * 16, WAITER_CHUNKS_KEPT = 15 /* 1,024 descriptors */ };
 
 /** struct pollfd. Plain data. */
 struct pollfd { i32 fd; i16 events, revents; };
@@ -42,7 +42,7 @@ struct poll_waiter {
 	struct poll_block *block, *blocks;  /* the last one; the first, counted */
 	struct poll_slot slots[WAITER_SLOTS];
 	struct pollfd_chunk first;          /* poll's argument */
-	struct pollfd_chunks *more_fds;     /* counted: what is behind the first chunk */
+	struct pollfd_chunks *more_fds;     /* counted: room for what is behind the first chunk */
 	u64 words[WAITER_WORDS];            /* select's sets: three given, three to give */
 	struct select_words *more_words;
 };
@@ -50,6 +50,8 @@ OBJECT_DECLARE(poll_waiter);
 
 /** One for the running call. => null: memory is gone */
 struct poll_waiter *poll_waiter_take(void);
+/** Room for `chunks` of poll's argument behind the first. => ENOMEM */
+err_t poll_waiter_room(struct poll_waiter *waiter, u32 chunks);
 /** Takes all watches off, and keeps it for the next call. */
 void poll_waiter_give(struct poll_waiter *waiter);
 /** For use as `add` of a poll_table whose owner is the waiter: `key` has the wanted events. */

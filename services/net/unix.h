@@ -3,7 +3,7 @@
  * AF_UNIX sockets (unix(7)).
  *
  * What is sent to a socket lies in its `queue`: packets of frames. In a stream small pieces share the newest packet's frame, and
- * the last packet that was read is kept for the next one. A stream's packets are charged to the sending peer, which is the only sender;
+ * packets that were read are kept for the next ones, by the socket and by each CPU. A stream's packets are charged to the sending peer, which is the only sender;
  * other packets are charged to the socket that sent them, which they keep alive.
  *
  * Lifetimes: the file (or, before accept, the listener's list) has one reference, `peer` has one to the other end. A stream's peer is set

@@ -18,15 +18,45 @@ tail_with_room(struct unix_sock *other, const struct socket_cred *scoped cred, b
 	return same ? last : nullptr;
 }
 
-/** An empty packet with a frame, not in the queue: the spare one, or a new one. => null: memory is gone */
+/** Empty packets with frames that a CPU has to spare: a stream that moves much allocates none. */
+enum : u32 { SPARES = 48 };
+struct spare_packets { struct unix_packet *packets[SPARES]; u32 count; };
+CPU_LOCAL_DEFINE(spare_packets, spare_packets);
+
+static struct unix_packet *
+spare_take(void)
+{
+	CPU_LOCAL_SCOPE(spares, spare_packets);
+	u32 last = spares->count - 1;
+	if (last >= SPARES)
+		return nullptr;
+	spares->count = last;
+	return spares->packets[last];
+}
+
+/** => false: there are enough */
+static bool
+spare_give(struct unix_packet *packet)
+{
+	CPU_LOCAL_SCOPE(spares, spare_packets);
+	u32 count = spares->count;
+	if (count >= SPARES)
+		return false;
+	spares->packets[count] = packet;
+	spares->count = count + 1;
+	return true;
+}
+
+/** An empty packet with a frame, not in the queue: a spare one, or a new one. => null: memory is gone */
 static struct unix_packet *
 packet_fresh(struct unix_sock *other) MUST_HOLD(&other->lock)
 {
 	struct unix_packet *packet = other->spare;
-	if (packet != nullptr) {
-		other->spare = nullptr;
+	other->spare = nullptr;
+	if (packet == nullptr)
+		packet = spare_take();
+	if (packet != nullptr)
 		return packet;
-	}
 	packet = unix_packet_alloc();
 	if (packet == nullptr)
 		return nullptr;
@@ -40,15 +70,14 @@ packet_fresh(struct unix_sock *other) MUST_HOLD(&other->lock)
 static void
 packet_keep(struct unix_sock *sock, struct unix_packet *packet) MUST_HOLD(&sock->lock)
 {
-	if (sock->spare != nullptr) {
-		unix_packet_free(packet);
-		return;
-	}
 	packet->off = 0;
 	packet->len = 0;
 	packet->charge = 0;
 	packet->cred = (struct socket_cred){};
-	sock->spare = packet;
+	if (sock->spare == nullptr)
+		sock->spare = packet;
+	else if (!spare_give(packet))
+		unix_packet_free(packet);
 }
 
 static err_t

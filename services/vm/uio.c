@@ -80,7 +80,7 @@ uio_fini(struct uio *scoped uio)
 }
 
 /** `len` bytes of the present segment are moved. */
-static void
+static inline void
 segment_advance(struct uio *scoped uio, size_t len)
 {
 	if (uio->kernel != nullptr)
@@ -88,7 +88,8 @@ segment_advance(struct uio *scoped uio, size_t len)
 	uio->base.raw += len;
 	uio->len -= len;
 	uio->left -= len;
-	segment_next(uio);
+	if (uio->len == 0 && uio->vec != nullptr)
+		segment_next(uio);
 }
 
 void
@@ -128,9 +129,21 @@ part_next(const struct uio *scoped uio, size_t len, bool careful)
 	return careful && uio->kernel == nullptr ? MIN(part, PAGE_SIZE - (uio->base.raw & (PAGE_SIZE - 1))) : part;
 }
 
+/** Whether the next `len` bytes are one stretch of user memory: they are moved in one act then, and again in parts where that meets a fault. */
+static inline bool
+is_one_part(const struct uio *scoped uio, size_t len)
+{
+	return __builtin_expect(uio->kernel == nullptr && len <= uio->len && len <= uio->left, 1);
+}
+
 err_t
 uio_put(struct uio *scoped uio, struct cbytes src)
 {
+	size_t whole = 0;
+	if (is_one_part(uio, cbytes_len(src)) && user_write(uio->base, src, &whole) == OK) {
+		segment_advance(uio, whole);
+		return OK;
+	}
 	bool careful = false;
 	for (size_t at = 0, end = MIN(cbytes_len(src), uio->left); at < end && uio->len > 0;) {
 		size_t part = part_next(uio, end - at, careful);
@@ -149,6 +162,11 @@ uio_put(struct uio *scoped uio, struct cbytes src)
 err_t
 uio_take(struct uio *scoped uio, struct bytes dst)
 {
+	size_t whole = 0;
+	if (is_one_part(uio, bytes_len(dst)) && user_read(dst, uio->base, &whole) == OK) {
+		segment_advance(uio, whole);
+		return OK;
+	}
 	bool careful = false;
 	for (size_t at = 0, end = MIN(bytes_len(dst), uio->left); at < end && uio->len > 0;) {
 		size_t part = part_next(uio, end - at, careful);
@@ -167,6 +185,11 @@ uio_take(struct uio *scoped uio, struct bytes dst)
 err_t
 uio_put_frame(struct uio *scoped uio, struct frame *frame, size_t off, size_t len)
 {
+	size_t whole = 0;
+	if (is_one_part(uio, len) && user_write_frame(uio->base, frame, off, len, &whole) == OK) {
+		segment_advance(uio, len);
+		return OK;
+	}
 	for (len = MIN(len, uio->left); len > 0 && uio->len > 0;) {
 		size_t part = MIN(len, uio->len), done = part;
 		err_t err = OK;
@@ -185,6 +208,11 @@ uio_put_frame(struct uio *scoped uio, struct frame *frame, size_t off, size_t le
 err_t
 uio_take_frame(struct uio *scoped uio, struct frame *frame, size_t off, size_t len)
 {
+	size_t whole = 0;
+	if (is_one_part(uio, len) && user_read_frame(frame, off, len, uio->base, &whole) == OK) {
+		segment_advance(uio, len);
+		return OK;
+	}
 	for (len = MIN(len, uio->left); len > 0 && uio->len > 0;) {
 		size_t part = MIN(len, uio->len), done = part;
 		err_t err = OK;

@@ -15,29 +15,24 @@ enum : size_t { WORD = sizeof(u64) };
 
 typedef u64 word_t __attribute__((aligned(1)));
 
-/* Whether a first stretch of bytes makes both addresses aligned; how long it is. */
-static size_t
-bytes_to_boundary(u64 a, u64 b, size_t len)
-{
-	size_t head = -a % WORD;
-	return (a - b) % WORD != 0 || head > len ? 0 : head;
-}
-
 /* SAFETY (all functions here): accesses lie within [dst, dst + len) and [src, src + len), which the callers vouch
- * for; `left` counts down to 0. */
+ * for; `left` counts down to 0. The last word of 8 bytes or more is moved by itself, whatever of it the words before have covered. */
 NO_BUILTIN void *
 memcpy(void *dst, const void *src, size_t len)
 {
 	u8 *to = dst;
 	const u8 *from = src;
 	size_t left = len;
-	for (size_t n = bytes_to_boundary((u64)to, (u64)from, len); n != 0; n--, left--)
-		*to++ = *from++;
+	if (len < WORD) {
+		for (; left != 0; left--)
+			*to++ = *from++;
+		return dst;
+	}
+	u64 last = *(const word_t *)(from + len - WORD);   /* first of all: memmove's destination may lie below an overlapping source */
 #pragma clang loop unroll_count(8)
-	for (; left >= WORD; left -= WORD, to += WORD, from += WORD)
+	for (; left > WORD; left -= WORD, to += WORD, from += WORD)
 		*(word_t *)to = *(const word_t *)from;
-	for (; left != 0; left--)
-		*to++ = *from++;
+	*(word_t *)((u8 *)dst + len - WORD) = last;
 	return dst;
 }
 
@@ -70,13 +65,15 @@ memset(void *dst, int value, size_t len)
 	u8 *to = dst;
 	u64 word = (u8)value * 0x0101010101010101;
 	size_t left = len;
-	for (size_t n = bytes_to_boundary((u64)to, (u64)to, len); n != 0; n--, left--)
-		*to++ = (u8)value;
+	if (len < WORD) {
+		for (; left != 0; left--)
+			*to++ = (u8)value;
+		return dst;
+	}
 #pragma clang loop unroll_count(8)
-	for (; left >= WORD; left -= WORD, to += WORD)
+	for (; left > WORD; left -= WORD, to += WORD)
 		*(word_t *)to = word;
-	for (; left != 0; left--)
-		*to++ = (u8)value;
+	*(word_t *)((u8 *)dst + len - WORD) = word;
 	return dst;
 }
 
