@@ -4,6 +4,8 @@
  */
 #include "unix.h"
 
+#include <cadre/cpu.h>
+
 #include <signal.h>
 #include <thread.h>
 
