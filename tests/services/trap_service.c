@@ -204,7 +204,7 @@ task_once(struct order *order)
 
 	if (task_create(commit, order_object(order), TEXT("trap service"), &task) != OK || task_start(task) != OK)
 		return 1;
-	wrong += task_join(task, clock_now() + 10 * NS_PER_SEC) == OK && task_ended(task) == TASK_TRAPPED ? 0 : 1;
+	wrong += task_join(task, clock_now() + 40 * NS_PER_SEC) == OK && task_ended(task) == TASK_TRAPPED ? 0 : 1;
 	task_put(task);
 	return wrong + (order->locked ? locks_check() : 0);
 }
@@ -227,7 +227,7 @@ trap_service_in_task(u32 kind, bool locked, u32 rounds)
 static u32
 trap_wait(struct order *order, u64 before)
 {
-	u64 deadline = clock_now() + 10 * NS_PER_SEC;
+	u64 deadline = clock_now() + 40 * NS_PER_SEC;
 
 	while (atomic32_load(&order->begun) == 0 || contain_count() == before) {
 		if (clock_now() > deadline)
@@ -251,7 +251,7 @@ trap_service_in_timer(u32 kind)
 	/* It interrupts this task, on this task's stack. */
 	preempt_disable();
 	timer_set(timer, clock_now());
-	for (u64 deadline = clock_now() + 10 * NS_PER_SEC; contain_count() == before && clock_now() < deadline;)
+	for (u64 deadline = clock_now() + 40 * NS_PER_SEC; contain_count() == before && clock_now() < deadline;)
 		continue;
 	preempt_enable();
 	wrong += trap_wait(order, before);
@@ -310,7 +310,7 @@ trap_service_dangling(void)
 
 	if (task_create(read_dangling, nullptr, TEXT("dangling"), &task) != OK || task_start(task) != OK)
 		return 1;
-	err_t err = task_join(task, clock_now() + 10 * NS_PER_SEC);
+	err_t err = task_join(task, clock_now() + 40 * NS_PER_SEC);
 	task_put(task);
 	return err == OK ? 0 : 1;
 }

@@ -8,6 +8,8 @@
 #pragma once
 
 #include <cadre/log.h>
+#include <cadre/task.h>
+#include <cadre/time.h>
 #include <debug/debug.h>
 
 struct test {
@@ -32,6 +34,17 @@ void test_skip(const char *why);
 		u64 left_ = (u64)(left), right_ = (u64)(right);                                                        \
 		if (left_ != right_)                                                                                   \
 			test_fail(__FILE__, __LINE__, #left " == " #right, left_, right_);                             \
+	} while (0)
+/**
+ * Waits until the condition is true, looking at it every now and then; a failure after half a minute. However busy the machine is, a test
+ * waits for what it needs, never for a time in which that should have come.
+ */
+#define AWAIT(condition)                                                                                               \
+	do {                                                                                                           \
+		u64 patience_ = clock_now() + 30 * NS_PER_SEC;                                                         \
+		while (!(condition) && clock_now() < patience_)                                                        \
+			(void)task_sleep_until(clock_now() + 200 * NS_PER_US, false);                                  \
+		EXPECT(condition);                                                                                     \
 	} while (0)
 /** The statement must trap: contained, so the test goes on behind it. */
 #define EXPECT_TRAP(...)                                                                                               \

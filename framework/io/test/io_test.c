@@ -152,7 +152,7 @@ TEST(a_released_handle_traps)
 
 TEST(a_release_with_interrupts_off_is_caught_up_later)
 {
-	u64 base = hole(1).raw, flags, deadline = clock_now() + 5 * NS_PER_SEC;
+	u64 base = hole(1).raw, flags, deadline = clock_now() + 30 * NS_PER_SEC;
 	struct io_mem *mem = acquire(base, 64);
 
 	flags = arch_irq_save();

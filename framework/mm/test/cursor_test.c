@@ -416,9 +416,8 @@ TEST(neighbours_change_one_space_at_the_same_time)
 	vm_cursor_close(&cursor);
 	EXPECT_EQ(vm_space_frames(common), 0);
 	vm_space_put(common);
-	for (u32 i = 0; i < 1000 && memory_stat().free + 16 * KERNEL_STACK_PAGES < before.free; i++)
-		rcu_synchronize();
-	EXPECT(memory_stat().free + 16 * KERNEL_STACK_PAGES >= before.free);
+	spaces_unload();
+	AWAIT(memory_stat().free + 16 * KERNEL_STACK_PAGES >= before.free);
 }
 
 static u32 stop_readers;

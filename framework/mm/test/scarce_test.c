@@ -40,9 +40,7 @@ with_ever_more_memory(bool (*scenario)(void))
 	EXPECT(done);
 	while (stack_trim(0) || heap_shrink())
 		;
-	for (u32 i = 0; i < 1000 && memory_stat().free + 8 < before; i++)
-		rcu_synchronize();
-	EXPECT(memory_stat().free + 8 >= before);
+	AWAIT(memory_stat().free + 8 >= before);
 }
 
 static bool

@@ -155,8 +155,7 @@ TEST(release_function_that_traps_loses_its_object_only)
 	apple->weight = RELEASE_TRAPS;
 	apple_put_rcu(apple);
 	apple_put_rcu(other);
-	for (u32 i = 0; i < 1000 && __atomic_load_n(&released, __ATOMIC_RELAXED) < 1; i++)
-		rcu_synchronize();
+	AWAIT(__atomic_load_n(&released, __ATOMIC_RELAXED) >= 1);
 	EXPECT_EQ(released, 1);
 	apple_recover(first);
 	apple_recover(apple);
@@ -247,8 +246,7 @@ TEST(rcu_put_frees_after_the_readers)
 	apple_put_rcu(other);
 	EXPECT(!apple_get_live(apple));             /* no new references */
 	EXPECT_TRAP(apple_put_rcu(apple));          /* nor another put */
-	for (u32 i = 0; i < 1000 && __atomic_load_n(&released, __ATOMIC_RELAXED) < 2; i++)
-		rcu_synchronize();
+	AWAIT(__atomic_load_n(&released, __ATOMIC_RELAXED) >= 2);
 	EXPECT_EQ(released, 2);
 	EXPECT_TRAP(apple_from(apple_object(apple)));
 }
@@ -569,12 +567,8 @@ TEST(no_slot_has_two_owners_on_many_cpus)
 		if (exchange[i] != nullptr)
 			pear_put(__atomic_exchange_n(&exchange[i], nullptr, __ATOMIC_ACQ_REL));
 	struct heap_stat stat = { .live = 1 };
-	for (u32 i = 0; i < 1000 && stat.live != 0; i++) {   /* what was put by RCU is freed by a task of the framework */
-		rcu_synchronize();
-		(void)task_sleep_until(clock_now() + NS_PER_MS, false);
-		EXPECT(heap_stat_read(pear_heap_type.ids[0], &stat, (struct bytes){}));
-	}
-	EXPECT_EQ(stat.live, 0);
+	/* What was put by RCU is freed by a task of the framework. */
+	AWAIT(heap_stat_read(pear_heap_type.ids[0], &stat, (struct bytes){}) && stat.live == 0);
 }
 
 static void

@@ -72,7 +72,7 @@ TEST(rw_lock_keeps_writers_apart_from_all)
 	EXPECT_EQ(rw.word, 0);
 }
 
-static u32 stage;   /* [atomic] */
+static u32 stage, waiting;   /* [atomic] */
 static void
 second_reader(struct object *arg)
 {
@@ -95,12 +95,11 @@ two_readers(void) NO_THREAD_SAFETY("a test of the orders")
 	finish(start(second_reader, nullptr), TASK_RETURNED);
 	EXPECT_EQ(stage, 1);
 	struct task *writer = start(waiting_writer, nullptr);
-	nap(5 * NS_PER_MS);
+	AWAIT(parked(writer));
 	EXPECT_EQ(stage, 1);
 	struct task *reader = start(second_reader, nullptr);   /* held off by the writer that waits */
-	nap(5 * NS_PER_MS);
 	stage = 0;
-	nap(5 * NS_PER_MS);
+	AWAIT(parked(reader));
 	EXPECT_EQ(stage, 0);
 	rw_read_release(&rw);
 	finish(writer, TASK_RETURNED);
@@ -114,7 +113,7 @@ downgrade(void) NO_THREAD_SAFETY("a test of the orders")
 {
 	rw_write_acquire(&rw);
 	struct task *writer = start(waiting_writer, nullptr);
-	nap(3 * NS_PER_MS);
+	AWAIT(parked(writer));
 	rw_downgrade(&rw);
 	nap(3 * NS_PER_MS);
 	EXPECT_EQ(stage, 0);
@@ -206,7 +205,7 @@ hold_and_trap(struct object *arg) NO_THREAD_SAFETY("on purpose")
 	mutex_acquire(&mutex);
 	rw_write_acquire(&rw);
 	__atomic_store_n(&stage, 1, __ATOMIC_SEQ_CST);
-	nap(5 * NS_PER_MS);
+	AWAIT(__atomic_load_n(&waiting, __ATOMIC_SEQ_CST) != 0);
 	spin_acquire(&spin);
 	irq_spin_acquire(&irq_spin);
 	misuse("on purpose");
@@ -216,11 +215,13 @@ static void wait_for_reading(struct object *arg) { (void)arg; RW_READ_SCOPE(&rw)
 TEST(holder_that_traps_lets_waiters_in_and_poisons)
 {
 	reset();
-	stage = 0;
+	stage = waiting = 0;
 	struct task *holder = start(hold_and_trap, nullptr);
 	while (__atomic_load_n(&stage, __ATOMIC_SEQ_CST) == 0)
 		task_yield();
 	struct task *waiter = start(wait_for_mutex, nullptr), *reader = start(wait_for_reading, nullptr);
+	AWAIT(parked(waiter) && parked(reader));
+	__atomic_store_n(&waiting, 1, __ATOMIC_SEQ_CST);
 	finish(holder, TASK_TRAPPED);
 	finish(waiter, TASK_RETURNED);
 	finish(reader, TASK_RETURNED);

@@ -59,9 +59,7 @@ TEST(deferred_calls_are_made_even_if_one_traps)
 	called = 0;
 	for (u32 i = 0; i < COUNTOF(heads); i++)
 		rcu_defer(&heads[i], note);
-	for (u32 i = 0; i < 1000 && __atomic_load_n(&called, __ATOMIC_SEQ_CST) != COUNTOF(heads); i++)
-		nap(NS_PER_MS);
-	EXPECT_EQ(called, COUNTOF(heads));
+	AWAIT(__atomic_load_n(&called, __ATOMIC_SEQ_CST) == COUNTOF(heads));
 }
 
 TEST(synchronizing_in_a_read_section_traps)

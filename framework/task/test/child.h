@@ -18,7 +18,7 @@ start(task_fn *fn, struct object *arg)
 static inline void
 finish(struct task *task, enum task_end end)
 {
-	EXPECT_EQ(task_join(task, clock_now() + 20 * NS_PER_SEC), OK);
+	EXPECT_EQ(task_join(task, clock_now() + 60 * NS_PER_SEC), OK);
 	EXPECT_EQ(task_ended(task), end);
 	task_put(task);
 }
@@ -34,6 +34,14 @@ run_all(task_fn *fn, u32 n)
 		finish(tasks[i], TASK_RETURNED);
 }
 
+/** Whether the task sleeps, in the queue that its function waits in. */
+static inline bool
+parked(const struct task *task)
+{
+	return __atomic_load_n(&task->state, __ATOMIC_SEQ_CST) == TASK_BLOCKED;
+}
+
+/** For a little while: to give others a chance to do what they must not. Never to wait for what they must do: that is AWAIT. */
 static inline void
 nap(u64 ns)
 {

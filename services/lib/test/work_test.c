@@ -25,18 +25,29 @@ prepare(work_fn *fn)
 	EXPECT_EQ(work_create(fn, nullptr, &item), OK);
 }
 
+/** Items that there are. */
+static u64
+works_live(void)
+{
+	u8 name[8] = {};
+	struct heap_stat heap = {};
+	for (u32 id = 1; heap_stat_read(id, &heap, (struct bytes){ name, sizeof(name) }); id++)
+		if (cbytes_equal((struct cbytes){ name, 5 }, (struct cbytes){ (const u8 *)"work", 5 }))
+			return heap.live;
+	return 0;
+}
+
 TEST(work_runs_once_for_a_queuing)
 {
+	u64 before = works_live();
 	prepare(body);
 	EXPECT(work_queue(item));
 	EXPECT_EQ(work_flush(item), OK);
 	EXPECT_EQ(runs, 1);
 	EXPECT(work_queue(item));
 	work_put(item);   /* the queue's reference holds it */
-	for (u32 i = 0; i < 1000 && __atomic_load_n(&runs, __ATOMIC_SEQ_CST) != 2; i++)
-		nap(NS_PER_MS);
-	EXPECT_EQ(runs, 2);
-	nap(2 * NS_PER_MS);
+	AWAIT(__atomic_load_n(&runs, __ATOMIC_SEQ_CST) == 2);
+	AWAIT(works_live() == before);
 	EXPECT_TRAP((void)work_queue(item));
 	EXPECT_TRAP((void)work_create(nullptr, nullptr, &item));
 }
@@ -79,8 +90,7 @@ static void run_and_wait(work_fn *fn)
 {
 	prepare(fn);
 	EXPECT(work_queue(item));
-	for (u32 i = 0; i < 1000 && __atomic_load_n(&runs, __ATOMIC_SEQ_CST) == 0; i++)
-		nap(NS_PER_MS);
+	AWAIT(__atomic_load_n(&runs, __ATOMIC_SEQ_CST) != 0);
 	EXPECT_EQ(runs, 1);
 }
 TEST(worker_outlives_its_items)

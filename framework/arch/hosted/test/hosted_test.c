@@ -20,7 +20,7 @@ count_irq(struct object *unused)
 static bool
 raised_reaches(u32 n)
 {
-	u64 patience = clock_now() + 5 * NS_PER_SEC;
+	u64 patience = clock_now() + 30 * NS_PER_SEC;
 	while (__atomic_load_n(&raised, __ATOMIC_SEQ_CST) < n && clock_now() < patience)
 		arch_pause();
 	return __atomic_load_n(&raised, __ATOMIC_SEQ_CST) == n;
