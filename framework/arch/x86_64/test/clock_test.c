@@ -88,10 +88,14 @@ TEST(a_second_of_the_clock_is_a_second_of_the_real_time_clock)
 	if (arch_realtime_ns() == 0)
 		return test_skip("no real-time clock");
 	u64 after[2], before[2];
+	bool same = false;
+	/* An emulator that is stopped shows a change late, and that second is short; a clock that runs wrong is so in every second. */
 	second_changes(&after[0], &before[0]);
-	second_changes(&after[1], &before[1]);
-	EXPECT(after[1] - MIN(before[0], after[1]) < 1050 * NS_PER_MS);
-	EXPECT(before[1] - after[0] > 950 * NS_PER_MS);
+	for (u32 i = 0; i < 8 && !same; i++, after[0] = after[1], before[0] = before[1]) {
+		second_changes(&after[1], &before[1]);
+		same = after[1] - MIN(before[0], after[1]) < 1050 * NS_PER_MS && before[1] - after[0] > 950 * NS_PER_MS;
+	}
+	EXPECT(same);
 }
 
 TEST(dates_become_seconds)
