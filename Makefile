@@ -47,19 +47,20 @@ INCLUDE    := -I$(CURDIR)/framework/include
 FRAMEWORK  := $(COMMON) $(MACHINE) $(INCLUDE) -Iframework -I$(ARCHDIR) -Itests/unit -Itests
 # A service: every option of the language, the stack frame bounded, signed overflow a trap.
 SAFE       := $(COMMON) $(MACHINE) -fsanitize=signed-integer-overflow \
-              $(FENTRY) -fstack-clash-protection -Wframe-larger-than=2048 \
+              $(FENTRY) -fstack-clash-protection -Wframe-larger-than=$(if $(SANITIZE),8192,2048) \
               -Werror=frame-larger-than -Werror=return-type $(INCLUDE) -I$(GEN_INC)
 
 # --- sources -------------------------------------------------------------------------------------
 MODULES := boot cpu mm object task sync irq time user io dma debug
 FW_SRC  := $(wildcard $(MODULES:%=framework/%/*.c) $(ARCHDIR)/*.c $(ARCHDIR)/*.S)
 FW_TEST := $(wildcard $(MODULES:%=framework/%/test/*_test.c) $(ARCHDIR)/test/*_test.c $(ARCHDIR)/test/*.S) \
-           $(wildcard services/lib/test/*_test.c) tests/unit/main.c
+           $(wildcard services/*/test/*_test.c) tests/unit/main.c
 POLICY  := $(wildcard services/policy/*.c)
 GEN     := $(OUT)/gen
 GEN_SRC := $(GEN)/syscall_dispatch.c $(GEN)/syscall_names.c
 SERVICE := $(filter-out $(POLICY) $(wildcard services/*/test/*.c),$(wildcard services/*/*.c services/*/*/*.c)) $(GEN_SRC)
-LIB     := $(wildcard services/lib/*.c)
+# Under test are all services but the one that starts the others: tests/unit/main.c takes its place.
+TESTED  := $(filter-out services/init/%,$(SERVICE))
 TRAPPER := $(wildcard tests/services/*.c)
 HELLO   := $(wildcard examples/hello-kernel/*.c)
 
@@ -107,12 +108,6 @@ $(OUT)/tests/unit/%.o: tests/unit/%.c Makefile
 	@echo '  CC    $<'
 	$(Q)$(CC) $(FRAMEWORK) -MMD -MP -c -o $@ $<
 
-# Tests of what services share: framework code, as all tests.
-$(OUT)/services/lib/test/%.o: services/lib/test/%.c Makefile
-	@mkdir -p $(@D)
-	@echo '  CC    $<'
-	$(Q)$(CC) $(FRAMEWORK) -Iservices/lib -MMD -MP -c -o $@ $<
-
 # A service is checked, its options are checked, then it is compiled: one rule, so that none of the three can be left out.
 # (A hosted build is for tests under sanitizers, which take the place of some of the options: there the options go unchecked.)
 define SERVICE_RULE
@@ -124,11 +119,19 @@ $(patsubst $(OUT)/$(OUT)/%,$(OUT)/%,$(OUT)/$(1))/%.o: $(1)/%.c $(SAFEC) Makefile
 	@echo '  CC    $$<'
 	$(Q)$(CC) $(SAFE) $(2) -MMD -MP -c -o $$@ $$<
 endef
+# Tests of services: framework code, as all tests, which sees what its module sees.
+define SERVICE_TEST_RULE
+$(OUT)/$(1)/%.o: $(1)/%.c Makefile | $(GEN_HDR)
+	@mkdir -p $$(@D)
+	@echo '  CC    $$<'
+	$(Q)$(CC) $(FRAMEWORK) -I$(GEN_INC) $(2) -MMD -MP -c -o $$@ $$<
+endef
 # Modules that a service may include headers of: services/<module>/deps, one name a line; itself always. A folder in a module is of it.
 module_of = $(word 2,$(subst /, ,$(1)))
 deps_of = $(addprefix -Iservices/,$(call module_of,$(1)) $(shell cat services/$(call module_of,$(1))/deps 2>/dev/null))
 $(eval $(call SERVICE_RULE,$(GEN),-Iservices/syscall))
 $(foreach dir,$(patsubst %/,%,$(sort $(dir $(POLICY) $(filter-out $(GEN_SRC),$(SERVICE))))),$(eval $(call SERVICE_RULE,$(dir),$(call deps_of,$(dir)))))
+$(foreach dir,$(patsubst %/,%,$(sort $(dir $(wildcard services/*/test/*_test.c)))),$(eval $(call SERVICE_TEST_RULE,$(dir),$(call deps_of,$(dir)))))
 $(eval $(call SERVICE_RULE,examples/hello-kernel,))
 $(eval $(call SERVICE_RULE,tests/services,-Iservices/lib))
 
@@ -145,7 +148,7 @@ $(OUT)/$(1): $(call obj,$(2) $(3)) $(ARCHDIR)/kernel.lds tools/ksyms/ksyms.py
 	$(Q)$(LLVM)/llvm-strip -o $$@.image $$@
 endef
 $(eval $(call IMAGE_RULE,cadre.elf,$(FW_SRC),$(POLICY) $(SERVICE)))
-$(eval $(call IMAGE_RULE,test.elf,$(FW_SRC) $(FW_TEST),$(POLICY) $(LIB) $(TRAPPER)))
+$(eval $(call IMAGE_RULE,test.elf,$(FW_SRC) $(FW_TEST),$(POLICY) $(TESTED) $(TRAPPER)))
 $(eval $(call IMAGE_RULE,hello-kernel.elf,$(FW_SRC),$(POLICY) $(HELLO)))
 
 # The user program of hello-kernel: a flat binary.
@@ -157,7 +160,7 @@ $(OUT)/hello.bin: examples/hello-kernel/hello.S
 
 # The kernel, or its unit tests, as a program of the host.
 $(OUT)/cadre: $(call obj,$(FW_SRC) $(POLICY) $(SERVICE))
-$(OUT)/unit-tests: $(call obj,$(FW_SRC) $(FW_TEST) $(POLICY) $(LIB) $(TRAPPER))
+$(OUT)/unit-tests: $(call obj,$(FW_SRC) $(FW_TEST) $(POLICY) $(TESTED) $(TRAPPER))
 $(OUT)/cadre $(OUT)/unit-tests:
 	@echo '  LINK  $@'
 	$(Q)$(CC) $(SANITIZE) -no-pie -o $@ $^ -lpthread

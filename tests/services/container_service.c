@@ -10,32 +10,32 @@
 #include <ring.h>
 #include <xarray.h>
 
-struct entry {
+struct sample {
 	u64 key;
-	LIST_LINK(struct entry) link;
-	RBTREE_LINK(struct entry) node;
+	LIST_LINK(struct sample) link;
+	RBTREE_LINK(struct sample) node;
 };
-OBJECT_DECLARE(entry);
-OBJECT_DEFINE(entry);
+OBJECT_DECLARE(sample);
+OBJECT_DEFINE(sample);
 
 static int
-entry_compare(const struct entry *scoped a, const struct entry *scoped b)
+sample_compare(const struct sample *scoped a, const struct sample *scoped b)
 {
 	return a->key < b->key ? -1 : a->key > b->key ? 1 : 0;
 }
 
-LIST_OF(entry_list, struct entry, link);
-RBTREE_OF(entry_tree, struct entry, node, entry_compare);
-XARRAY_OF(entry_map, struct entry);
-XARRAY_DEFINE(entry_map);
-RING_OF(entry_ring, struct entry *, 16);
+LIST_OF(sample_list, struct sample, link);
+RBTREE_OF(sample_tree, struct sample, node, sample_compare);
+XARRAY_OF(sample_map, struct sample);
+XARRAY_DEFINE(sample_map);
+RING_OF(sample_ring, struct sample *, 16);
 
 enum : u64 { ENTRIES = 200, STRIDE = 1000003 };
 
-static struct entry_list list;
-static struct entry_tree tree;
-static struct entry_map map;
-static struct entry_ring ring;
+static struct sample_list list;
+static struct sample_tree tree;
+static struct sample_map map;
+static struct sample_ring ring;
 
 /** Enters entries of scattered keys everywhere. */
 static u32
@@ -44,14 +44,14 @@ fill(void)
 	u32 wrong = 0;
 
 	for (u64 i = 0; i < ENTRIES; i++) {
-		struct entry *entry = entry_alloc();
-		if (entry == nullptr)
+		struct sample *sample = sample_alloc();
+		if (sample == nullptr)
 			return wrong + 1;
-		entry->key = i * 7 % ENTRIES * STRIDE;
-		entry_list_push_back(&list, entry);
-		wrong += entry_tree_insert(&tree, entry) ? 0 : 1;
-		wrong += entry_map_insert(&map, entry->key, entry) == OK ? 0 : 1;
-		wrong += entry_ring_push(&ring, entry) == (i < 16) ? 0 : 1;
+		sample->key = i * 7 % ENTRIES * STRIDE;
+		sample_list_push_back(&list, sample);
+		wrong += sample_tree_insert(&tree, sample) ? 0 : 1;
+		wrong += sample_map_insert(&map, sample->key, sample) == OK ? 0 : 1;
+		wrong += sample_ring_push(&ring, sample) == (i < 16) ? 0 : 1;
 	}
 	return wrong;
 }
@@ -60,24 +60,24 @@ fill(void)
 static u32
 look(void)
 {
-	struct entry key = {};
+	struct sample key = {};
 	u64 expected = 0, index = 0;
 	u32 wrong = 0;
 
-	RBTREE_FOR(entry_tree, entry, &tree) {
-		wrong += entry->key == expected ? 0 : 1;
+	RBTREE_FOR(sample_tree, sample, &tree) {
+		wrong += sample->key == expected ? 0 : 1;
 		expected += STRIDE;
 	}
 	expected = 0;
-	XARRAY_FOR(entry_map, index, entry, &map) {
-		wrong += index == expected && entry->key == index ? 0 : 1;
+	XARRAY_FOR(sample_map, index, sample, &map) {
+		wrong += index == expected && sample->key == index ? 0 : 1;
 		expected += STRIDE;
 	}
 	key.key = 5 * STRIDE + 1;
-	struct entry *below = entry_tree_floor(&tree, &key);
+	struct sample *below = sample_tree_floor(&tree, &key);
 	wrong += below != nullptr && below->key == 5 * STRIDE ? 0 : 1;
 	RCU_SCOPE();
-	wrong += entry_map_load(&map, 5 * STRIDE) == below ? 0 : 1;
+	wrong += sample_map_load(&map, 5 * STRIDE) == below ? 0 : 1;
 	return wrong;
 }
 
@@ -85,18 +85,18 @@ look(void)
 static u32
 drain(void)
 {
-	struct entry *entry = nullptr;
+	struct sample *sample = nullptr;
 	u32 wrong = 0;
 
-	while (entry_ring_pop(&ring, &entry))
-		wrong += entry_list_linked(&list, entry) ? 0 : 1;
-	LIST_FOR_REMOVING(entry_list, each, &list) {
-		entry_list_remove(&list, each);
-		entry_tree_remove(&tree, each);
-		wrong += entry_map_remove(&map, each->key) == each ? 0 : 1;
-		entry_put(each);
+	while (sample_ring_pop(&ring, &sample))
+		wrong += sample_list_linked(&list, sample) ? 0 : 1;
+	LIST_FOR_REMOVING(sample_list, each, &list) {
+		sample_list_remove(&list, each);
+		sample_tree_remove(&tree, each);
+		wrong += sample_map_remove(&map, each->key) == each ? 0 : 1;
+		sample_put(each);
 	}
-	return wrong + (entry_list_empty(&list) && entry_tree_empty(&tree) && entry_map_empty(&map) ? 0 : 1);
+	return wrong + (sample_list_empty(&list) && sample_tree_empty(&tree) && sample_map_empty(&map) ? 0 : 1);
 }
 
 u32
