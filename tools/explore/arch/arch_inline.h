@@ -24,6 +24,7 @@ static inline void arch_irq_enable(void) {}
 static inline void arch_irq_disable(void) {}
 static inline bool arch_irq_enabled(void) { return true; }
 static inline void arch_pause(void) {}
+static inline u64 arch_ticks(void) { return 0; }
 /* The machine's memory: an array of the environment's. */
 extern u8 explore_memory[];
 static inline void *phys_to_virt(u64 pa) { return explore_memory + pa; }
