@@ -31,7 +31,7 @@ ARCHDIR  := framework/arch/x86_64
 FENTRY   := -pg -mfentry
 else
 HOSTED   := hosted
-MACHINE  := -fno-pic -fno-pie -fno-builtin
+MACHINE  := -fno-pic -fno-pie -fno-builtin -DCADRE_HOSTED
 ARCHDIR  := framework/arch/hosted
 SANITIZE_hosted-plain :=
 SANITIZE_hosted-asan  := -fsanitize=address,undefined -fno-sanitize=function,alignment,pointer-overflow,null,object-size,nonnull-attribute
@@ -101,7 +101,16 @@ $(OUT)/framework/%.o: framework/%.c Makefile
 $(OUT)/framework/%.o: framework/%.S Makefile
 	@mkdir -p $(@D)
 	@echo '  AS    $<'
-	$(Q)$(CC) $(MACHINE) -g -Iframework -I$(ARCHDIR) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(MACHINE) -g -Iframework -I$(ARCHDIR) -I$(OUT) -MMD -MP -c -o $@ $<
+
+# Hosted: the program that user programs run in, embedded in the kernel by stub_image.S.
+$(OUT)/stub.elf: framework/arch/hosted/stub/stub.c framework/arch/hosted/stub/stub.h Makefile
+	@mkdir -p $(@D)
+	@echo '  STUB  $@'
+	$(Q)$(CC) --target=x86_64-unknown-linux-gnu -std=gnu23 -O2 -ffreestanding -fpie -fno-stack-protector -fno-asynchronous-unwind-tables \
+	  -mgeneral-regs-only -mfsgsbase $(WARN) $(INCLUDE) -c -o $(@:.elf=.o) $<
+	$(Q)$(LD) -static -T framework/arch/hosted/stub/stub.lds -o $@ $(@:.elf=.o)
+$(OUT)/framework/arch/hosted/stub_image.o: $(OUT)/stub.elf
 
 $(OUT)/tests/unit/%.o: tests/unit/%.c Makefile
 	@mkdir -p $(@D)

@@ -6,9 +6,11 @@
 #pragma once
 
 #include <cadre/types.h>
+#include <cadre/user.h>
 #include <arch_layout.h>
 
 struct cpu;
+struct guest;
 
 /** A kernel thread's saved state: a fibre, and what the sanitizers want to know of it. */
 struct arch_context {
@@ -27,9 +29,14 @@ struct arch_cpu {
 	u64 vectors;                   /* [atomic] device interrupts that wait, bit n: ARCH_IRQ_VECTOR_BASE + n */
 	u32 idle;                      /* [atomic] sleeps on *pending */
 	i32 thread;                    /* [const] host thread id */
+	i32 guest;                     /* [atomic] the process that runs a user program on this CPU at this moment; 0: none */
 	u64 root_pa;                   /* [self] loaded root table; 0: none */
+	u16 asid;                      /* [self] which of this CPU's guests has its translations; 0: none */
+	u64 missed, missed_root;       /* [self] the page fault that was reported last, and in which space: mirror.c */
+	enum user_access missed_access;
 	u64 trap_regs[23];             /* [self] registers of the trap being handled */
-	alignas(64) u8 fpu[576];       /* [self] the loaded FPU state */
+	struct guest *fpu_home;        /* [self] in whose frame the loaded FPU state is; null: in `fpu` */
+	alignas(64) u8 fpu[HOSTED_FPU_MAX];
 };
 
 /* Softly masked; events wait. Set and read by FS-relative instructions here, `hosted_pending` also by address from other threads. */

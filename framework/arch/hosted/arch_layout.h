@@ -27,6 +27,7 @@ enum : u64 {
 enum : u32 {
 	ARCH_IRQ_VECTOR_BASE = 48,
 	ARCH_IRQ_VECTORS = 64,
+	HOSTED_FPU_MAX = 2816,           /* x87 to AVX-512 */
 	HOSTED_GSIS = 32,
 	HOSTED_GSI_TIMER = 0,            /* the one that plays the framework's own */
 };

@@ -19,16 +19,21 @@ enum : int {
 	HOST_PROT_NONE = 0, HOST_PROT_RW = 3,
 	HOST_MAP_SHARED = 1, HOST_MAP_PRIVATE = 2, HOST_MAP_FIXED = 0x10, HOST_MAP_ANONYMOUS = 0x20, HOST_MAP_NORESERVE = 0x4000,
 	HOST_CLOCK_REALTIME = 0, HOST_CLOCK_MONOTONIC = 1,
-	HOST_SIGHUP = 1, HOST_SIGINT = 2, HOST_SIGQUIT = 3, HOST_SIGILL = 4, HOST_SIGTRAP = 5, HOST_SIGBUS = 7, HOST_SIGFPE = 8, HOST_SIGUSR1 = 10, HOST_SIGSEGV = 11, HOST_SIGTERM = 15,
+	HOST_SIGHUP = 1, HOST_SIGINT = 2, HOST_SIGQUIT = 3, HOST_SIGILL = 4, HOST_SIGTRAP = 5, HOST_SIGBUS = 7, HOST_SIGFPE = 8, HOST_SIGUSR1 = 10, HOST_SIGKILL = 9, HOST_SIGSYS = 31, HOST_SIGSEGV = 11, HOST_SIGTERM = 15,
 };
 
 enum : long {
 	HOST_READ = 0, HOST_WRITE = 1, HOST_POLL = 7, HOST_RT_SIGACTION = 13, HOST_GETPID = 39, HOST_FTRUNCATE = 77, HOST_SIGALTSTACK = 131,
 	HOST_GETTID = 186, HOST_FUTEX = 202, HOST_EXIT_GROUP = 231, HOST_TGKILL = 234, HOST_PROCESS_VM_READV = 310, HOST_MEMFD_CREATE = 319,
-	HOST_RT_SIGPROCMASK = 14, HOST_OPEN = 2, HOST_FSTAT = 5, HOST_IOCTL = 16, HOST_EVENTFD2 = 290,
+	HOST_RT_SIGPROCMASK = 14, HOST_OPEN = 2, HOST_FSTAT = 5, HOST_IOCTL = 16, HOST_EVENTFD2 = 290, HOST_CLOSE = 3, HOST_KILL = 62, HOST_DUP2 = 33, HOST_WAIT4 = 61,
+	HOST_FCNTL = 72, HOST_PERSONALITY = 135, HOST_SETRLIMIT = 160, HOST_SCHED_SETAFFINITY = 203, HOST_SCHED_GETAFFINITY = 204,
+	HOST_EXECVEAT = 322, HOST_CLOSE_RANGE = 436,
 };
 
 enum : u64 { HOST_O_WRITE_APPEND = 1 | 0100 | 02000 };
+
+/* The program's status where the host does not let it run user programs. */
+enum : u8 { HOSTED_CANNOT_RUN = 125 };
 
 enum : long { HOST_EINTR = 4, HOST_EAGAIN = 11 };
 enum : short { HOST_POLLIN = 1, HOST_POLLOUT = 4 };
@@ -92,6 +97,7 @@ void hosted_fiber_gone(u64 va, u64 npages);  /* stacks in this range are no more
 void hosted_write(int fd, const void *text, size_t len);
 long hosted_futex_wait(u32 *word, u32 expected, u64 timeout_ns);
 void hosted_futex_wake(u32 *word);
+long hosted_spawn(void *stack_top, void (*body)(void *), void *arg);
 void hosted_switch(u64 *from_sp, u64 to_sp); /* switch.S */
 void hosted_fiber_entry(void);
 void hosted_fiber_start(void);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-// Kernel mappings: leaf entries mirrored by mmap of the machine's memory. User translations need no mirror: they are walked by software.
+// Kernel mappings: leaf entries mirrored by mmap of the machine's memory. Those of user space are mirror.c's.
 #include <hosted.h>
 #include <cpu/cpu.h>
 #include <debug/debug.h>
@@ -30,18 +30,6 @@ arch_kernel_unmapped(u64 va, u64 npages)
 	arch_irq_restore(flags);
 }
 
-void
-arch_space_load(u64 root_pa, u16 asid, bool flush)
-{
-	(void)asid;
-	(void)flush;
-	this_cpu()->arch.root_pa = root_pa;
-}
-
-/* There is no TLB: every user access walks the tables with interrupts off, so an IPI's answer says that none is in progress. */
-u16 arch_asid_count(void) { return 0; }
-void arch_tlb_flush_user(u64 va, u64 npages, u16 asid) { (void)va, (void)npages, (void)asid; }
-void arch_tlb_flush_all(void) {}
 void arch_tlb_flush_kernel(u64 va, u64 npages) { (void)va, (void)npages; }
 
 u64

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // main of the hosted kernel: options, the machine's memory, boot information, the boot CPU.
 #include <hosted.h>
+#include <guest.h>
 #include <boot/boot.h>
 #include <cpu/cpu.h>
 #include <arch/string.h>
@@ -71,7 +72,7 @@ memory_init(u64 size, u64 initrd_len)
 {
 	u64 at = HOSTED_RAM_START, sizes[] = { size / 4, size / 4, size / 2 };
 	hosted_memory = (int)HOST_CALL(HOST_MEMFD_CREATE, "cadre", 0);
-	if (hosted_memory < 0 || HOST_CALL(HOST_FTRUNCATE, hosted_memory, HOSTED_PHYSICAL_LIMIT) != 0)
+	if (hosted_memory < 0 || HOST_CALL(HOST_FTRUNCATE, hosted_memory, HOSTED_PHYSICAL_LIMIT + GUEST_SLOTS) != 0)
 		die("hosted: no memory file\n");
 	for (u32 i = 0; i < COUNTOF(sizes); i++, at += HOLE) {
 		u64 len = align_down(sizes[i], PAGE_SIZE), first = i == 0 ? PAGE_SIZE : 0, last = i == 2 ? align_up(initrd_len, PAGE_SIZE) : 0;

@@ -1,167 +1,158 @@
 // SPDX-License-Identifier: MPL-2.0
-// User memory by a software walk of the real page tables, and the FPU state as a plain image. There is no user mode yet.
-#include <hosted.h>
-#include <cpu/cpu.h>
-#include <cadre/user.h>
+/**
+ * Entering user mode: the loaded space's guest gets the context's registers, and what stops it becomes an event.
+ *
+ * The context's registers are a service's to write, also while this runs on another CPU. So what the host would refuse is read once,
+ * checked, and loaded from the checked copy: rip, rflags and the two bases.
+ */
+#include <guest.h>
 #include <cadre/vm_space.h>
-#include <arch/string.h>
 
-/** The byte at user address `at` in the direct map, where the loaded tables allow the access; sets accessed and dirty. Interrupts are off. */
-static void *
-user_translate(u64 at, bool write)
-{
-	u64 table = this_cpu()->arch.root_pa;
-	if (table == 0 || at >= USER_END)
-		return nullptr;
-	for (int level = 3;; level--) {
-		/* SAFETY: (1) `table` is a page table that vm_space.c keeps while it is loaded and reachable; (2) the index is below 512. */
-		u64 *entry = (u64 *)phys_to_virt(table) + (at >> (PAGE_SHIFT + 9 * level) & 511);
-		u64 pte = __atomic_load_n(entry, __ATOMIC_ACQUIRE);
-		u64 wanted = HOSTED_PTE_PRESENT | HOSTED_PTE_USER | (write ? HOSTED_PTE_WRITE : 0);
-		if ((pte & wanted) != wanted)
-			return nullptr;
-		if (level == 0) {
-			__atomic_fetch_or(entry, ARCH_PTE_ACCESSED | (write ? ARCH_PTE_DIRTY : 0), __ATOMIC_RELAXED);
-			return (u8 *)phys_to_virt(arch_pte_pa(pte)) + at % PAGE_SIZE;
-		}
-		table = arch_pte_pa(pte);
-	}
-}
+static_assert(USER_END == STUB_BASE);
 
-/** One page's part of a copy, with interrupts off so that no TLB flush is answered in between. User memory may change meanwhile: that is its affair. */
-[[clang::disable_sanitizer_instrumentation]] static bool
-user_copy_part(u64 at, const u8 *from, u8 *to, size_t len)
-{
-	u64 flags = arch_irq_save();
-	u8 *user = user_translate(at, to == nullptr);
-	if (user != nullptr && to != nullptr)
-		memcpy(to, user, len);
-	else if (user != nullptr && from != nullptr)
-		memcpy(user, from, len);
-	else if (user != nullptr)
-		memset(user, 0, len);
-	arch_irq_restore(flags);
-	return user != nullptr;
-}
-
-static size_t
-user_copy(u64 at, const u8 *from, u8 *to, size_t len)
-{
-	size_t done = 0;
-	while (done < len) {
-		size_t part = MIN(len - done, PAGE_SIZE - (at + done) % PAGE_SIZE);
-		if (!user_copy_part(at + done, from == nullptr ? nullptr : from + done, to == nullptr ? nullptr : to + done, part))
-			break;
-		done += part;
-	}
-	return done;
-}
-
-size_t
-arch_user_copy_in(void *dst, u64 at, size_t len)
-{
-	return user_copy(at, nullptr, dst, len);
-}
-
-size_t
-arch_user_copy_out(u64 at, const void *src, size_t len)
-{
-	return user_copy(at, src, nullptr, len);
-}
-
-size_t
-arch_user_zero(u64 at, size_t len)
-{
-	return user_copy(at, nullptr, nullptr, len);
-}
-
-bool
-arch_user_load32(u64 at, u32 *out)
-{
-	u64 flags = arch_irq_save();
-	u32 *word = user_translate(at, false);
-	if (word != nullptr)
-		*out = __atomic_load_n(word, __ATOMIC_SEQ_CST);
-	arch_irq_restore(flags);
-	return word != nullptr;
-}
-
-bool
-arch_user_cas32(u64 at, u32 *expected, u32 to, bool *swapped)
-{
-	u64 flags = arch_irq_save();
-	u32 *word = user_translate(at, true);
-	if (word != nullptr)
-		*swapped = __atomic_compare_exchange_n(word, expected, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-	arch_irq_restore(flags);
-	return word != nullptr;
-}
-
-/** Not supported: every entry ends at once in an invalid-opcode exception. */
-void
-arch_user_enter(struct user_context *context, struct user_event *event)
-{
-	*event = (struct user_event){ .kind = USER_EXCEPTION, .vector = 6, .address = context->regs.rip };
-}
-
-/* --- FPU state: the legacy area and header of XSAVE's standard format (Intel SDM 1, 13.4) --- */
-
-struct fpu_state {
-	u16 control, status;
-	u8 tag, unused;
-	u16 opcode;
-	u64 ip, dp;
-	u32 mxcsr, mxcsr_mask;
-	u8 registers[480];
-	u64 xstate_bv, xcomp_bv, header[6];
+enum : u64 { FLAGS_USER = 0x250dd5 /* CF PF AF ZF SF TF DF OF RF AC ID */, FLAGS_FORCED = 0x202 };
+enum : u32 {
+	EXCEPTION_DEBUG = 1, EXCEPTION_PROTECTION = 13, EXCEPTION_PAGE = 14, CALL_X86_64 = 0xc000003e, DR6_STEP = 0x4000, PAGE_WRITE = 2, PAGE_FETCH = 16,
+	INT80_ERROR = 0x80 * 8 + 2, INT80_LEN = 2,
 };
-static_assert(sizeof(struct fpu_state) == 576);
+enum : u64 { VSYSCALL_START = 0xffffffffff600000, VSYSCALL_END = VSYSCALL_START + PAGE_SIZE };
 
-enum : u64 { XSTATE_KNOWN = 3 /* x87, SSE */ };
-enum : u32 { MXCSR_VALID = 0xffff };
+/* Where the frame's registers lie in struct user_regs; rip, rflags and the bases are treated on their own. */
+static const struct { u8 from, to; } places[] = {
+#define PLACE(guest, name) { guest, __builtin_offsetof(struct user_regs, name) / 8 }
+	PLACE(GUEST_R8, r8), PLACE(GUEST_R9, r9), PLACE(GUEST_R10, r10), PLACE(GUEST_R11, r11), PLACE(GUEST_R12, r12), PLACE(GUEST_R13, r13),
+	PLACE(GUEST_R14, r14), PLACE(GUEST_R15, r15), PLACE(GUEST_RDI, rdi), PLACE(GUEST_RSI, rsi), PLACE(GUEST_RBP, rbp), PLACE(GUEST_RBX, rbx),
+	PLACE(GUEST_RDX, rdx), PLACE(GUEST_RAX, rax), PLACE(GUEST_RCX, rcx), PLACE(GUEST_RSP, rsp),
+};
 
-size_t
-arch_fpu_size(void)
+static bool
+canonical(u64 address)
 {
-	return sizeof(struct fpu_state);
+	return (u64)((i64)(address << 16) >> 16) == address;
 }
 
-void
-arch_fpu_init(struct fpu_state *fpu)
+/** => false: the processor would not take them */
+static bool
+regs_load(struct guest *guest, const struct user_regs *regs)
 {
-	*fpu = (struct fpu_state){ .control = 0x37f, .mxcsr = 0x1f80, .mxcsr_mask = MXCSR_VALID };
-}
-
-void
-arch_fpu_save(struct fpu_state *fpu)
-{
-	memcpy(fpu, this_cpu()->arch.fpu, sizeof(*fpu));
-}
-
-void
-arch_fpu_load(const struct fpu_state *fpu)
-{
-	memcpy(this_cpu()->arch.fpu, fpu, sizeof(*fpu));
-}
-
-bool
-arch_fpu_import(struct fpu_state *fpu, const void *image, size_t len)
-{
-	struct fpu_state taken;
-	if (len < sizeof(taken))
+	const volatile struct user_regs *shared = regs;
+	u64 rip = shared->rip, fs_base = shared->fs_base, gs_base = shared->gs_base;
+	if (!canonical(rip) || !canonical(fs_base) || !canonical(gs_base))
 		return false;
-	memcpy(&taken, image, sizeof(taken));
-	if ((taken.mxcsr & ~MXCSR_VALID) != 0 || (taken.xstate_bv & ~XSTATE_KNOWN) != 0 || taken.xcomp_bv != 0)
-		return false;
-	for (u32 i = 0; i < COUNTOF(taken.header); i++)
-		if (taken.header[i] != 0)
-			return false;
-	*fpu = taken;
+	for (u32 i = 0; i < COUNTOF(places); i++)
+		guest->regs[places[i].from] = ((const volatile u64 *)regs)[places[i].to];
+	guest->regs[GUEST_RIP] = rip;
+	guest->regs[GUEST_RFLAGS] = (shared->rflags & FLAGS_USER) | FLAGS_FORCED;
+	guest->slot->fs_base = fs_base;
+	guest->slot->gs_base = gs_base;
 	return true;
 }
 
-void
-arch_fpu_export(const struct fpu_state *fpu, void *image)
+static void
+regs_save(const struct guest *guest, struct user_regs *regs)
 {
-	memcpy(image, fpu, sizeof(*fpu));
+	for (u32 i = 0; i < COUNTOF(places); i++)
+		((u64 *)regs)[places[i].to] = guest->regs[places[i].from];
+	regs->rip = guest->regs[GUEST_RIP];
+	regs->rflags = guest->regs[GUEST_RFLAGS];
+	regs->fs_base = guest->slot->fs_base;
+	regs->gs_base = guest->slot->gs_base;
+}
+
+/* --- what there was --- */
+
+static void
+page_fault(struct user_event *event, u64 at, enum user_access access, u64 seen)
+{
+	struct arch_cpu *arch = &this_cpu()->arch;
+	*event = (struct user_event){ .kind = USER_PAGE_FAULT, .address = at, .access = access, .present = arch_pte_present(seen) };
+	event->error = 4u | (event->present ? 1 : 0) | (access == USER_ACCESS_WRITE ? PAGE_WRITE : access == USER_ACCESS_EXEC ? PAGE_FETCH : 0);
+	/* The kernel will map it: it is translated before the program goes on, which saves it another fault. */
+	arch->missed = at;
+	arch->missed_access = access;
+	arch->missed_root = arch->root_pa;
+}
+
+/** => whether it was only a translation that the guest did not have */
+static bool
+fault_decode(struct guest *guest, struct user_event *event)
+{
+	u64 error = guest->regs[GUEST_ERROR], at = guest->regs[GUEST_CR2], seen;
+	enum user_access access = (error & PAGE_FETCH) != 0 ? USER_ACCESS_EXEC : (error & PAGE_WRITE) != 0 ? USER_ACCESS_WRITE : USER_ACCESS_READ;
+	if (mirror_miss(guest, at, access, &seen))
+		return true;
+	page_fault(event, at, access, seen);
+	return false;
+}
+
+/** A system call; one of 32 bits, which there is none of; or a call of the host's old page of system calls, which there is none of either. */
+static void
+call_decode(struct guest *guest, struct user_event *event)
+{
+	if (guest->call_arch != CALL_X86_64) {
+		guest->regs[GUEST_RIP] -= INT80_LEN;
+		*event = (struct user_event){ .kind = USER_EXCEPTION, .vector = EXCEPTION_PROTECTION, .error = INT80_ERROR };
+	} else if (guest->call_at >= VSYSCALL_START && guest->call_at < VSYSCALL_END) {
+		guest->regs[GUEST_RIP] = guest->call_at;
+		guest->regs[GUEST_RSP] -= 8;   /* the host has returned from it */
+		page_fault(event, guest->call_at, USER_ACCESS_EXEC, 0);
+	} else {
+		event->kind = USER_SYSCALL;
+	}
+}
+
+/** => false: nothing that concerns the kernel; the program goes on */
+static bool
+event_decode(struct guest *guest, struct user_event *event)
+{
+	u64 trap = guest->regs[GUEST_TRAP];
+	switch (guest->signal) {
+	case HOST_SIGUSR1: return true;   /* USER_INTERRUPTED */
+	case HOST_SIGSYS: call_decode(guest, event); return true;
+	}
+	if (trap == EXCEPTION_PAGE && guest->signal == HOST_SIGBUS)
+		guest_impossible("memory of the host", 0);
+	if (trap == EXCEPTION_PAGE)
+		return !fault_decode(guest, event);
+	*event = (struct user_event){ .kind = USER_EXCEPTION, .vector = (u8)trap, .error = (u32)guest->regs[GUEST_ERROR] };
+	if (trap == EXCEPTION_DEBUG)
+		event->error = DR6_STEP;
+	return true;
+}
+
+/* --- entering --- */
+
+/** The page that the last fault here was about has been mapped, most likely. */
+static void
+missed_translate(struct guest *guest)
+{
+	struct arch_cpu *arch = &this_cpu()->arch;
+	u64 seen;
+	if (arch->missed_root == arch->root_pa && arch->missed_root != 0)
+		(void)mirror_miss(guest, arch->missed, arch->missed_access, &seen);
+	arch->missed_root = 0;
+}
+
+void
+arch_user_enter(struct user_context *context, struct user_event *event)
+{
+	struct guest *guest = guest_here();
+	enum guest_stop stop;
+	hosted_uart_flush();
+	if (!regs_load(guest, &context->regs)) {
+		*event = (struct user_event){ .kind = USER_EXCEPTION, .vector = EXCEPTION_PROTECTION };
+		return;
+	}
+	if (guest->regs[GUEST_RIP] >= USER_END)
+		return page_fault(event, guest->regs[GUEST_RIP], USER_ACCESS_EXEC, 0);
+	fpu_enter(guest);
+	missed_translate(guest);
+	*event = (struct user_event){ .kind = USER_INTERRUPTED };
+	bool ran = false;
+	while ((stop = guest_run(guest)) == GUEST_STOPPED && (ran = true) && !event_decode(guest, event))
+		;
+	if (stop == GUEST_DIED)
+		*event = (struct user_event){ .kind = USER_EXCEPTION, .vector = EXCEPTION_PROTECTION };
+	else if (ran)
+		regs_save(guest, &context->regs);
 }

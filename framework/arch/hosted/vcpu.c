@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // vCPUs as host threads: their events, the soft interrupt mask, idling, timers, and starting and stopping them.
 #include <hosted.h>
+#include <guest.h>
 
 #include <cpu/cpu.h>
 #include <cadre/time.h>
@@ -72,6 +73,8 @@ hosted_post(u32 number, u32 event)
 	__atomic_fetch_or(cpu->arch.pending, event, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&cpu->arch.idle, __ATOMIC_SEQ_CST) != 0)
 		hosted_futex_wake(cpu->arch.pending);
+	else if (guest_kick(cpu))
+		return;
 	else if (hosted_by_signal())
 		HOST_CALL(HOST_TGKILL, HOST_CALL(HOST_GETPID), cpu->arch.thread, HOST_SIGUSR1);
 }

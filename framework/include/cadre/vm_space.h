@@ -17,7 +17,11 @@
 
 enum : u64 {
 	USER_START = 0x10000,           /**< nothing is ever mapped below: the guard that null dereferences hit */
+#ifdef CADRE_HOSTED
+	USER_END = 0x7fffff000000,      /**< the host's process needs the top for itself: arch/hosted/stub/stub.h */
+#else
 	USER_END = 0x7ffffffff000,      /**< Linux' TASK_SIZE */
+#endif
 	VM_MARK_MAX = ((u64)1 << 48) - 1,
 };
 
