@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""The suite `abi`: the programs of tests/abi/, the same files on Debian's Linux and on Cadre with 1, 2 and 4 CPUs, compared line by line.
+"""The suite `abi`: the programs of tests/abi/, the same files on Debian's Linux and on Cadre with 1, 2 and 4 CPUs, in QEMU and hosted,
+compared line by line.
 
 tests/abi/gaps.txt lists what is known to differ from Linux, with the reason: such a line is no failure, and not counted as passed either;
 docs/caveats.md points there. A line that is listed and passes everywhere should be taken off.
@@ -8,7 +9,8 @@ What Linux prints is kept below build/abi/, under a name made of the programs' a
 only when one of them changes. Each line is one test. A program that hangs or dies fails with the lines that it did not print; a
 machine that dies is booted again for the programs behind.
 
-The environment chooses: ABI="pipe exec" only these programs, ABI_CPUS="2" only this machine, ABI_JOBS="1" programs at a time.
+The environment chooses: ABI="pipe exec" only these programs, ABI_TARGETS="hosted" (or "cadre", in QEMU) and ABI_CPUS="2" only this machine, ABI_JOBS="1"
+programs at a time.
 """
 import collections
 import concurrent.futures
@@ -18,6 +20,7 @@ import re
 import shutil
 import subprocess
 
+import hosted
 import qemu
 import root
 from main import OUT, ROOT, build
@@ -60,6 +63,9 @@ def packed(files, out):
 
 
 def machine(kernel, image, cpus, log):
+    if kernel == "hosted":
+        return hosted.Machine(kernel=str(hosted.made("hosted")), smp=cpus, mem="768M", append="rdinit=/.cadre/init", initrd=str(image), log=str(log),
+                              serials=("stdio", "null", "null", "null"))
     linux = kernel == "linux"
     words = "rdinit=/.cadre/init" + (" console=ttyS3 quiet panic=-1" if linux else "")
     return qemu.Machine(kernel=str(root.linux_kernel() if linux else OUT / "cadre.elf.image"), smp=cpus, mem="768M", cpu="max", append=words,
@@ -100,7 +106,7 @@ def boot(kernel, names, cpus, jobs, results, title):
         out.write("\n".join(lines) + "\n")
     for line in lines:
         results.take(line)
-    if log.exists() and kernel == "cadre":
+    if log.exists() and kernel != "linux":
         results.traps += [line for line in log.read_text(errors="replace").splitlines() if TRAP.search(line)]
     if "over all" in lines:
         return []
@@ -155,8 +161,8 @@ def is_gap(key, gaps):
     return key in gaps or ": ".join(key.split(": ")[:2]) + ": *" in gaps
 
 
-def compare(tally, theirs, ours, names, cpus):
-    """Counts each assertion that Linux passes; the lines that Cadre lacks, by program."""
+def compare(tally, theirs, ours, names, title):
+    """Counts each assertion that Linux passes; the lines that Cadre lacks, by program. `title`: which machine."""
     failures, gaps, differing = collections.OrderedDict(), known_gaps(), 0
     for key, count in theirs.good.items():
         if key.split(":")[0] not in names:
@@ -170,17 +176,17 @@ def compare(tally, theirs, ours, names, cpus):
         if got < count:
             why = "; ".join(dict.fromkeys(ours.bad.get(key, ["not printed"])))
             failures.setdefault(key.split(":")[0], []).append(f"{key.partition(': ')[2]}  # {why}")
-    report = [f"## {cpus} CPUs", *ours.deaths, *ours.traps, *(f"{name} ended with {status}" for name, status in ours.ends.items() if status)]
+    report = [f"## {title}", *ours.deaths, *ours.traps, *(f"{name} ended with {status}" for name, status in ours.ends.items() if status)]
     for topic, lines in failures.items():
         report += [f"### {topic}: {len(lines)} of {sum(1 for k in theirs.good if k.startswith(topic + ':'))}", *lines]
-    (WHERE / f"failures-{cpus}.md").write_text("\n".join(report) + "\n", encoding="utf-8")
+    (WHERE / f"failures-{title}.md").write_text("\n".join(report) + "\n", encoding="utf-8")
     if differing:
-        print(f"  abi {cpus} CPUs: {differing} assertions differ from Linux as tests/abi/gaps.txt says; they are counted nowhere")
+        print(f"  abi {title}: {differing} assertions differ from Linux as tests/abi/gaps.txt says; they are counted nowhere")
     shown = [line for line in report[1:]]
     for line in shown[:SHOWN]:
-        print(f"  abi {cpus} CPUs: {line[:220]}")
+        print(f"  abi {title}: {line[:220]}")
     if len(shown) > SHOWN:
-        print(f"  abi {cpus} CPUs: … {len(shown) - SHOWN} more in build/abi/failures-{cpus}.md")
+        print(f"  abi {title}: … {len(shown) - SHOWN} more in build/abi/failures-{title}.md")
     return not shown
 
 
@@ -191,25 +197,27 @@ def lacking(theirs, ours, names):
             if key.split(":")[0] in names and ours.good[key] < count and not is_gap(key, gaps)]
 
 
-def run_again(theirs, ours, names, cpus):
+def run_again(theirs, ours, names, kernel, cpus, title):
     """Runs the programs that lack something once more, one at a time: many assertions are about time, and the machine may be a busy one.
     What holds then counts, and is named: it may be a race in the test, or one in the kernel."""
     missing = lacking(theirs, ours, names)
     topics = sorted({key.split(":")[0] for key in missing})
     if not topics or ours.deaths:
         return
-    again = collect("cadre", topics, cpus, 1, f"cadre-{cpus}-again")
+    again = collect(kernel, topics, cpus, 1, f"{title}-again")
     ours.traps += again.traps
     for key in missing:
         if again.good[key] >= theirs.good[key]:
-            print(f"  abi {cpus} CPUs: held only when it was run again, alone: {key[:180]}")
+            print(f"  abi {title}: held only when it was run again, alone: {key[:180]}")
             ours.good[key] = again.good[key]
 
 
 def suite(tally):
     """System calls: small programs compared with Debian's Linux, line by line."""
     guest, tests = programs()
-    build("build/x86_64/cadre.elf")
+    kernels = os.environ.get("ABI_TARGETS", "cadre hosted").split()
+    if "cadre" in kernels:
+        build("build/x86_64/cadre.elf")
     packed({**tests, "guest": guest}, WHERE / "base.cpio")
     chosen = os.environ.get("ABI", "").split() or list(tests)
     theirs = reference({"guest": guest, **{name: tests[name] for name in chosen}})
@@ -222,10 +230,17 @@ def suite(tally):
         print(f"  abi: {sum(theirs.good.values())} assertions hold on Linux")
         tally.add(sum(theirs.good.values()))
         return
-    for cpus in map(int, os.environ.get("ABI_CPUS", "1 2 4").split()):
-        ours = collect("cadre", chosen, cpus, jobs_of(cpus), f"cadre-{cpus}")
-        run_again(theirs, ours, set(chosen), cpus)
-        tally.case(f"no_service_traps_on_{cpus}_cpus", not ours.traps, f"{len(ours.traps)} in build/abi/cadre-{cpus}.log")
-        if not compare(tally, theirs, ours, set(chosen), cpus):
-            print("  again: ABI='PROGRAM…' ABI_CPUS=" + f"{cpus} ./cadre test --filter abi; one by hand: ./cadre run --smp {cpus} "
-                  "--initrd build/abi/base.cpio -- /abi/PROGRAM [SENTENCE]")
+    for kernel in kernels:
+        for cpus in map(int, os.environ.get("ABI_CPUS", "1 2 4").split()):
+            one_machine(tally, theirs, chosen, kernel, cpus)
+
+
+def one_machine(tally, theirs, chosen, kernel, cpus):
+    title = f"{kernel}-{cpus}"
+    ours = collect(kernel, chosen, cpus, jobs_of(cpus), title)
+    run_again(theirs, ours, set(chosen), kernel, cpus, title)
+    tally.case(f"no_service_traps_on_{title}", not ours.traps, f"{len(ours.traps)} in build/abi/{title}.log")
+    if not compare(tally, theirs, ours, set(chosen), title):
+        target = " --target hosted" if kernel == "hosted" else ""
+        print(f"  again: ABI='PROGRAM…' ABI_TARGETS={kernel} ABI_CPUS={cpus} ./cadre test --filter abi; one by hand: ./cadre run{target} --smp {cpus} "
+              "--initrd build/abi/base.cpio -- /abi/PROGRAM [SENTENCE]")

@@ -72,13 +72,15 @@ def main():
     parser = argparse.ArgumentParser(prog="./cadre", description="Boot, test, measure and debug Cadre.")
     commands = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
 
-    run = commands.add_parser("run", help="boot it in QEMU: a shell, or one command", usage="./cadre run [OPTIONS] [-- CMD ARGS…]",
+    run = commands.add_parser("run", help="boot it, in QEMU or hosted: a shell, or one command", usage="./cadre run [OPTIONS] [-- CMD ARGS…]",
                               description="Boots Cadre in QEMU. Without CMD: an interactive shell. With CMD: its standard "
                               "output, standard error and exit status are ours. The kernel log goes to build/run.log.")
     add_machine_options(run)
     run.add_argument("--root", metavar="DIR", help="the root file system, from a directory (e.g. made by mmdebstrap); default: busybox")
     run.add_argument("--kernel", default="cadre", choices=("cadre", "linux", "hello-kernel"),
                      help="which kernel (default: cadre); linux is Debian's, on the same machine with the same initramfs")
+    run.add_argument("--target", default="qemu", choices=("qemu", "hosted", "hosted-asan", "hosted-tsan"),
+                     help="where: a machine of QEMU's (default), or the kernel as a process of this host, with the sanitizer of that name")
     run.add_argument("--trace", action="store_true", help="print system calls on standard error, as strace would")
     run.add_argument("--log", default="file", choices=("file", "console"),
                      help="where the kernel log goes: build/run.log (default) or among the console's output")

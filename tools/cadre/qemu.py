@@ -43,10 +43,10 @@ class Machine:
             args += ["-initrd", self.initrd]
         return args + list(self.extra)
 
-
-def status_of(code):
-    """Exit status of the kernel from QEMU's: isa-debug-exit turns value v into v * 2 + 1; 0 is a power-off by ACPI."""
-    return code >> 1 if code is not None and code > 0 and code & 1 else code
+    @staticmethod
+    def status_of(code):
+        """Exit status of the kernel from QEMU's: isa-debug-exit turns value v into v * 2 + 1; 0 is a power-off by ACPI."""
+        return code >> 1 if code is not None and code > 0 and code & 1 else code
 
 
 def stop(process):
@@ -90,7 +90,7 @@ def capture(machine, timeout, on_line=None):
     if rest:
         lines.append(rest.decode(errors="replace"))
     process.wait()
-    return status_of(process.returncode), lines
+    return machine.status_of(process.returncode), lines
 
 
 def interactive(machine, timeout=None):
@@ -104,7 +104,7 @@ def interactive(machine, timeout=None):
     except KeyboardInterrupt:
         stop(process)
         return 130
-    return status_of(process.returncode)
+    return machine.status_of(process.returncode)
 
 
 def show(machine):

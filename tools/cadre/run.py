@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""`./cadre run`: boots Cadre or Debian's Linux with a root file system and runs a shell or one command in it.
+"""`./cadre run`: boots Cadre (in QEMU, or hosted) or Debian's Linux with a root file system and runs a shell or one command in it.
 
 The first program (guest/init.c) is ours and the same on both kernels. Serial lines: COM1 is the command's terminal or
 standard output, COM2 its standard error, COM3 takes its exit status, COM4 Linux' kernel log (Cadre's goes to QEMU's debug console).
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 
+import hosted
 import qemu
 import root
 from main import OUT, ROOT, build
@@ -50,6 +51,12 @@ def machine_for(args, image, serials, log, **more):
                         log=None if linux else str(log), serials=tuple(serials), **more)
 
 
+def hosted_machine_for(args, image, log, status, terminal, errors):
+    words = ["rdinit=/.cadre/init", args.append, "trace" if args.trace else ""]
+    return hosted.Machine(kernel=str(hosted.made(args.target)), smp=args.smp, mem=args.mem or memory_for(image), initrd=str(image), log=str(log),
+                          append=" ".join(word for word in words if word), serials=("terminal" if terminal else "stdio", errors, status, "null"))
+
+
 class Follower(threading.Thread):
     """Copies the lines of a growing log that carry the mark of a traced system call to standard error."""
 
@@ -79,14 +86,16 @@ def status_from(path):
 
 def explain(code, log):
     tail = log.read_text(errors="replace").splitlines()[-15:] if log.exists() else []
-    print(f"cadre: the machine stopped without an exit status (QEMU: {code}). Its log, {log}, ends in:", *tail, sep="\n  ", file=sys.stderr)
+    print(f"cadre: the machine stopped without an exit status ({code}). Its log, {log}, ends in:", *tail, sep="\n  ", file=sys.stderr)
     return 255
 
 
 def main(args):
     if args.kernel == "hello-kernel":
         return hello(args)
-    if args.kernel == "cadre":
+    if args.target != "qemu" and (args.kernel != "cadre" or args.gdb):
+        sys.exit("cadre: --target hosted runs Cadre only, and without --gdb: ./cadre debug")
+    if args.kernel == "cadre" and args.target == "qemu":
         build("build/x86_64/cadre.elf")
     terminal = not args.command or sys.stdin.isatty() and sys.stdout.isatty()
     where = ROOT / "build" / "run"
@@ -104,12 +113,16 @@ def main(args):
     if args.gdb:
         extra += ["-s", "-S"]
         print(f"cadre: waiting for gdb: gdb {OUT / 'cadre.elf'} -ex 'target remote :1234'", file=sys.stderr)
-    machine = machine_for(args, image, serials, log, extra=tuple(extra))
+    if args.target == "qemu":
+        machine = machine_for(args, image, serials, log, extra=tuple(extra))
+    else:
+        machine = hosted_machine_for(args, image, log, status, terminal, errors)
     if args.print_command:
         print(qemu.show(machine))
         return 0
     try:
-        return boot(machine, args, log, status, errors)
+        with hosted.Terminal():
+            return boot(machine, args, log, status, errors)
     finally:
         for path in (image, status):
             path.unlink(missing_ok=True)

@@ -130,7 +130,7 @@ static void
 option_log(const char *path)
 {
 	u64 len;
-	hosted_log = file_open(path, HOST_O_WRITE_APPEND, &len);
+	hosted_log = file_open(path, HOST_O_WRITE_ANEW, &len);
 }
 
 /** terminal: standard input, raw, and output; stdio: them as they are; null; a descriptor's number or a file: output only. */
@@ -141,7 +141,7 @@ option_serial(const char *what)
 	bool terminal = text_is(what, "terminal"), stdio = terminal || text_is(what, "stdio");
 	options.raw |= terminal;
 	int out = stdio ? 1 : text_is(what, "null") ? -1 : *what >= '0' && *what <= '9' ? (int)size_parse(what) :
-	          file_open(what, HOST_O_WRITE_APPEND, &len);
+	          file_open(what, HOST_O_WRITE_ANEW, &len);
 	if (!hosted_uart_add(stdio ? 0 : -1, out))
 		die("hosted: at most four --serial\n");
 }

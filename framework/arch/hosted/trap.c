@@ -113,6 +113,9 @@ hosted_traps_init(void)
 	for (u32 i = 0; i < COUNTOF(faults); i++)
 		hosted_handler_set(faults[i], fault_handler, SA_ONSTACK);
 	hosted_handler_set(HOST_SIGUSR1, kick_handler, SA_RESTART);
+	/* Whoever reads what a serial port sends may leave: the port sends into the void then. */
+	u64 ignore[4] = { 1 };
+	HOST_CALL(HOST_RT_SIGACTION, HOST_SIGPIPE, ignore, 0, 8);
 }
 
 void
