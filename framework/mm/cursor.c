@@ -23,7 +23,7 @@
 #include <mm/vm_space_impl.h>
 
 enum : u32 { CURSOR_BATCH = 64, MARK_LEVEL_MAX = 2 };
-enum : u64 { RANGE_CHOOSING = 1, USER_HALF = (u64)1 << 47 };
+enum : u64 { RANGE_CHOOSING = 1, USER_HALF = (u64)1 << 47, BATCH_TABLE = (u64)1 << 63 };
 
 struct vm_cursor_state {
 	u64 ticket;                    /* [self] 0: not open */
@@ -35,7 +35,7 @@ struct vm_cursor_state {
 	u64 flush_start, flush_end;    /* [self] what CPUs have to forget; empty where start ≥ end */
 	u64 mapped, unmapped;          /* [self] frames since the last time they were counted */
 	u32 nbatch;                    /* [self] */
-	u64 batch[CURSOR_BATCH];       /* [self] frames and tables to let go of after the flush */
+	u64 batch[CURSOR_BATCH];       /* [self] frames, and tables with BATCH_TABLE, to let go of after the flush */
 };
 CPU_LOCAL_DEFINE(vm_cursor_state, cursor_state);
 
@@ -83,8 +83,8 @@ cursor_flush(struct vm_cursor_state *c)
 	 */
 	while (c->nbatch > 0) {
 		u64 pfn = c->batch[--c->nbatch];
-		if (frame_use(pfn) == FRAME_TABLE)
-			kernel_frames_free(pfn, 1, FRAME_TABLE);
+		if ((pfn & BATCH_TABLE) != 0)
+			kernel_frames_free(pfn & ~(u64)BATCH_TABLE, 1, FRAME_TABLE);
 		else
 			frame_map_drop(frame_at(pfn));
 	}
@@ -163,48 +163,47 @@ entry_set(struct vm_cursor_state *c, u64 *entry, u64 va, u64 new)
 	batch_add(c, va, arch_pte_pa(old) >> PAGE_SHIFT);
 }
 
-/** After [start, va) was emptied: takes out the tables that end at va and lie in it wholly. */
-static void
-tables_prune(struct vm_cursor_state *c, u64 start, u64 va)
+/** The first entry of the table from number i on that is not empty; `end` where all are. */
+static u32
+entries_skip(const u64 *table, u32 i, u32 end)
 {
-	for (u32 level = 1; level <= TABLE_ROOT_LEVEL; level++) {
-		u64 span = table_span(level);
-		if ((va & (span - 1)) != 0 || va - start < span)
-			return;
-		u32 found;
-		u64 *entry = entry_find(c, va - span, level, &found);
-		if (found != level || !arch_pte_present(pte_load(entry)))
-			continue;
-		u64 table = __atomic_exchange_n(entry, 0, __ATOMIC_SEQ_CST);
-		c->leaf = nullptr;
-		batch_add(c, va - span, arch_pte_pa(table) >> PAGE_SHIFT);
-	}
+	while (i < end && pte_load(&table[i]) == 0)
+		i += i + 4 <= end && (pte_load(&table[i + 1]) | pte_load(&table[i + 2]) | pte_load(&table[i + 3])) == 0 ? 4 : 1;
+	return i;
 }
 
-/** Empties [start, end). => where it stopped for want of memory: end, but where a large mark has to be parted. */
+/**
+ * Empties [start, end), which lies in what `table` at `level` maps, and takes out the tables below that lie in it wholly. => where it
+ * stopped for want of memory: end, but where a large mark has to be parted.
+ */
 static u64
-range_zap(struct vm_cursor_state *c, u64 start, u64 end)
+table_zap(struct vm_cursor_state *c, u64 *table, u32 level, u64 start, u64 end)
 {
-	for (u64 va = start; va < end;) {
-		u32 level;
-		u64 *entry = entry_find(c, va, 0, &level);
-		u64 pte = pte_load(entry), base = align_down(va, table_span(level)), next = base + table_span(level);
-		if (level > 0 && pte != 0 && (base < start || next > end)) {
-			if (entry_make(c, va, level - 1) == nullptr)
-				return va;
+	u64 span = table_span(level), first = align_down(start, table_span(level + 1));
+	u32 last = table_index(end - 1, level);
+	for (u32 i = entries_skip(table, table_index(start, level), last + 1); i <= last; i = entries_skip(table, i + 1, last + 1)) {
+		u64 *entry = &table[i], pte = pte_load(entry), base = first + i * span, from = MAX(base, start), to = MIN(base + span, end);
+		bool whole = to - from == span, present = arch_pte_present(pte);
+		if (whole && (level == 0 || !present)) {
+			entry_set(c, entry, base, 0);
 			continue;
 		}
-		if (pte != 0)
-			entry_set(c, entry, va, 0);
-		va = MIN(next, end);
-		/* Passes over what is empty up to the end of this table: `entry` stays within it. */
-		while (va < end && (va & (table_span(level + 1) - 1)) != 0 && pte_load(++entry) == 0)
-			va = MIN(va + table_span(level), end);
-		if ((va & (table_span(1) - 1)) == 0)
-			tables_prune(c, start, va);
+		/* SAFETY: a table in our range stays (2), until it is taken out here, when it lies in it wholly. */
+		u64 *below = present ? phys_to_virt(arch_pte_pa(pte)) : table_create(entry, pte);
+		u64 stop = below != nullptr ? table_zap(c, below, level - 1, from, to) : from;
+		if (stop < to)
+			return stop;
+		if (whole) {
+			__atomic_store_n(entry, 0, __ATOMIC_SEQ_CST);
+			c->leaf = nullptr;
+			batch_add(c, base, arch_pte_pa(pte) >> PAGE_SHIFT | BATCH_TABLE);
+		}
 	}
 	return end;
 }
+
+/* SAFETY: the root is a table for as long as the space is there. */
+static u64 range_zap(struct vm_cursor_state *c, u64 start, u64 end) { return table_zap(c, phys_to_virt(c->space->root), TABLE_ROOT_LEVEL, start, end); }
 
 void
 space_clear(struct vm_space *space)
@@ -354,9 +353,12 @@ vm_cursor_next(struct vm_cursor *cursor)
 	struct vm_cursor_state *c = cursor_check(cursor, 0);
 	while (c->va < c->end) {
 		u32 level;
-		if (pte_load(entry_find(c, c->va, 0, &level)) != 0)
+		const u64 *entry = entry_find(c, c->va, 0, &level);
+		u64 base = align_down(c->va, table_span(level)), left = (c->end - 1 - base) / table_span(level) + 1;
+		u32 here = table_index(c->va, level), next = entries_skip(entry - here, here, (u32)MIN((u64)TABLE_ENTRIES, here + left));
+		if (next == here)
 			return true;
-		c->va = MIN(align_down(c->va, table_span(level)) + table_span(level), c->end);
+		c->va = MIN(base + (next - here) * table_span(level), c->end);
 	}
 	return false;
 }

@@ -110,12 +110,6 @@ frames_claim(u64 pfn, u64 n, u64 align, u64 limit)
 	return true;
 }
 
-bool
-shootdown_allowed(void)
-{
-	return arch_irq_enabled() && arch_cpu_load(raw_depth) == 0 && arch_cpu_load(irq_depth) == 0;
-}
-
 /* --- each CPU's cache of single frames, claimed and counted as free, so that the policy is asked for many at once --- */
 
 enum : u32 { CACHE_MAX = 64, CACHE_BATCH = 16 };

@@ -87,7 +87,11 @@ void kspace_reclaim(u64 va, u64 npages, enum frame_use use);
 bool heap_shrink(void);
 bool stack_trim(u32 keep);
 /** Whether this CPU may wait for all others here: it holds nothing that they might wait for. */
-bool shootdown_allowed(void);
+static inline bool
+shootdown_allowed(void)
+{
+	return arch_irq_enabled() && arch_cpu_load(raw_depth) == 0 && arch_cpu_load(irq_depth) == 0;
+}
 
 /** Counts and logs a refused answer of a policy. */
 void policy_fault(u64 *counter, struct cbytes what);

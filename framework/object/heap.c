@@ -244,17 +244,11 @@ static struct rcu_head rcu_head; /* [self] of who set rcu_running */
 
 static void rcu_done(struct rcu_head *unused);
 
-/**
- * Lets what was deferred until now wait for a grace period, unless one is on its way: then that one's end comes back
- * here.
- */
+/** Lets what was deferred until now wait for a grace period, unless one is on its way: then rcu_done comes back here. */
 static void
-rcu_kick(void)
+rcu_start(void)
 {
-	bool any = false;
-	for (u32 id = 1; id <= heap_count(); id++)
-		any |= __atomic_load_n(&heap_at(id)->deferred, __ATOMIC_SEQ_CST) != SLOT_NONE;
-	if (!any || __atomic_exchange_n(&rcu_running, 1, __ATOMIC_SEQ_CST) != 0)
+	if (__atomic_exchange_n(&rcu_running, 1, __ATOMIC_SEQ_CST) != 0)
 		return;
 	for (u32 id = 1; id <= heap_count(); id++)
 		heap_at(id)->waiting = __atomic_exchange_n(&heap_at(id)->deferred, SLOT_NONE, __ATOMIC_ACQ_REL);
@@ -281,7 +275,11 @@ rcu_done(struct rcu_head *unused)
 		heap->waiting = SLOT_NONE;
 	}
 	__atomic_store_n(&rcu_running, 0, __ATOMIC_SEQ_CST);
-	rcu_kick();
+	bool any = false;
+	for (u32 id = 1; id <= heap_count(); id++)
+		any |= __atomic_load_n(&heap_at(id)->deferred, __ATOMIC_SEQ_CST) != SLOT_NONE;
+	if (any)
+		rcu_start();
 }
 
 /** The slot is SLOT_DYING and has a framework reference for the list. */
@@ -293,7 +291,7 @@ slot_defer(struct slot_header *header)
 	do
 		slot.header->deferred = first;
 	while (!__atomic_compare_exchange_n(&slot.heap->deferred, &first, slot.number, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
-	rcu_kick();
+	rcu_start();
 }
 
 /* --- references --- */

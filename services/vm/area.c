@@ -139,6 +139,12 @@ area_remove(struct vm_map *map, struct vm_area *area)
 	areas_change_begin(map);
 	vm_area_tree_remove(&map->areas, area);
 	areas_change_end(map);
+	area_forget(map, area);
+}
+
+void
+area_forget(struct vm_map *map, struct vm_area *area)
+{
 	map->area_count--;
 	area_account(map, area, -1);
 	area_count_writable(area, -1);
@@ -202,7 +208,8 @@ area_split(struct vm_map *map, u64 at)
 static bool
 areas_alike(const struct vm_area *scoped a, const struct vm_area *scoped b)
 {
-	return a->end == b->start && a->prot == b->prot && a->flags == b->flags && a->object == b->object && a->file == b->file && (a->flags & VM_GROWSDOWN) == 0 &&
+	return a->end == b->start && a->prot == b->prot && ((a->flags ^ b->flags) & ~(u32)VM_WAS_WRITABLE) == 0 &&
+	       a->object == b->object && a->file == b->file && (a->flags & VM_GROWSDOWN) == 0 &&
 	       (a->object == nullptr || a->offset + (a->end - a->start) == b->offset) && (a->charged != 0) == (b->charged != 0);
 }
 
@@ -213,6 +220,7 @@ areas_join(struct vm_map *map, struct vm_area *a, struct vm_area *b) MUST_HOLD(&
 	areas_change_begin(map);
 	vm_area_tree_remove(&map->areas, b);
 	a->end = b->end;
+	a->flags |= b->flags;
 	areas_change_end(map);
 	a->charged += b->charged;
 	map->area_count--;

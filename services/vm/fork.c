@@ -3,7 +3,8 @@
  * fork(2): a map with the same areas, whose private pages are shared until one side writes.
  *
  * A task has one cursor at a time, so pages go over in batches: taken from the parent, and write-protected there, under one cursor,
- * mapped in the child under the next. Pages of caches, and the zero page, stay behind: the child faults them in.
+ * mapped in the child under the next. Pages of caches, and the zero page, stay behind: the child faults them in. An area that never was
+ * writable has no others.
  */
 #include <vm_impl.h>
 
@@ -91,8 +92,8 @@ area_copy(struct vm_map *from, struct vm_map *to, const struct vm_area *scoped a
 	copy->charged = charge;
 	to->charged += charge;
 	area_insert(to, copy);
-	bool empty = (area->flags & (VM_SHARED | VM_WIPEONFORK)) != 0;
-	return empty ? OK : pages_copy(from, to, area, batch);
+	bool pages = (area->flags & (VM_WAS_WRITABLE | VM_WIPEONFORK)) == VM_WAS_WRITABLE;
+	return pages ? pages_copy(from, to, area, batch) : OK;
 }
 
 static err_t

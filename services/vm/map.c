@@ -45,16 +45,6 @@ vm_map_use(struct vm_map *map)
 	(void)atomic32_add(&map->users, 1);
 }
 
-void
-vm_map_unuse(struct vm_map *map)
-{
-	if (atomic32_sub(&map->users, 1) != 1)
-		return;
-	MUTEX_SCOPE(&map->lock);
-	map->dead = true;
-	(void)map_remove_locked(map, 0, USER_END);
-}
-
 struct vm_layout
 vm_map_layout(struct vm_map *map)
 {
@@ -84,15 +74,31 @@ map_zap(struct vm_map *map, u64 start, u64 end)
 		(void)vm_cursor_unmap(&cursor, pages_of(end - start));
 }
 
+/** What the area holds; no page table has its pages any more. */
+static void
+area_release(struct vm_area *area)
+{
+	if (area->object != nullptr)
+		object_area_remove(area->object, area);
+	vm_area_put(area);
+}
+
 /** One area out: tree, page table, references. */
 static void
 area_drop(struct vm_map *map, struct vm_area *area) MUST_HOLD(&map->lock)
 {
 	area_remove(map, area);
 	map_zap(map, area->start, area->end);
-	if (area->object != nullptr)
-		object_area_remove(area->object, area);
-	vm_area_put(area);
+	area_release(area);
+}
+
+/** What is taken out now may have been most that was ever resident. */
+static void
+peak_note(struct vm_map *map)
+{
+	u64 peak = vm_space_frames(map->space);
+	if (peak > atomic64_load_relaxed(&map->resident_peak))
+		atomic64_store_relaxed(&map->resident_peak, peak);
 }
 
 /**
@@ -134,11 +140,8 @@ map_remove_locked(struct vm_map *map, u64 start, u64 end)
 		return OK;
 	TRY(area_split(map, start));
 	TRY(area_split(map, end));
-	if (end - start >= PEAK_LOOK) {
-		u64 peak = vm_space_frames(map->space);
-		if (peak > atomic64_load_relaxed(&map->resident_peak))
-			atomic64_store_relaxed(&map->resident_peak, peak);
-	}
+	if (end - start >= PEAK_LOOK)
+		peak_note(map);
 	for (struct vm_area *area = area_above(map, start); area != nullptr && area->start < end; area = area_above(map, start))
 		area_drop(map, area);
 	return OK;
@@ -152,6 +155,27 @@ vm_map_remove(struct vm_map *map, uaddr_t at, u64 len)
 		return EINVAL;
 	MUTEX_SCOPE(&map->lock);
 	return map_remove_locked(map, at.raw, at.raw + len);
+}
+
+/** All at once: the tree first, as ever, then the page table in one go, then what each area holds. */
+void
+vm_map_unuse(struct vm_map *map)
+{
+	if (atomic32_sub(&map->users, 1) != 1)
+		return;
+	MUTEX_SCOPE(&map->lock);
+	map->dead = true;
+	peak_note(map);
+	areas_change_begin(map);
+	map->gone = map->areas;
+	map->areas = (struct vm_area_tree){};
+	areas_change_end(map);
+	map_zap(map, 0, USER_END);
+	for (struct vm_area *area = vm_area_tree_first(&map->gone); area != nullptr; area = vm_area_tree_first(&map->gone)) {
+		vm_area_tree_remove(&map->gone, area);
+		area_forget(map, area);
+		area_release(area);
+	}
 }
 
 /* --- adding --- */
@@ -246,11 +270,18 @@ area_extend(struct vm_map *map, const struct vm_request *scoped request, u64 sta
 	return true;
 }
 
+/** The flag that an area with these gets, to keep. */
+static u32
+was_writable(u32 prot, u32 flags)
+{
+	return (prot & VM_WRITE) != 0 && (flags & VM_SHARED) == 0 ? VM_WAS_WRITABLE : 0;
+}
+
 err_t
 map_add_locked(struct vm_map *map, const struct vm_request *scoped request, u64 len, uaddr_t *scoped at)
 {
 	u64 start = 0;
-	u32 flags = request->flags | map->future_flags;
+	u32 flags = request->flags | map->future_flags | was_writable(request->prot, request->flags);
 	if (map->dead || map->area_count >= VM_AREAS_MAX)
 		return ENOMEM;
 	TRY(map_place(map, request, len, &start));
@@ -307,6 +338,7 @@ area_protect(struct vm_map *map, struct vm_area *area, u32 prot) MUST_HOLD(&map-
 	areas_change_begin(map);
 	area->charged += charge;
 	area->prot = prot;
+	area->flags |= was_writable(prot, area->flags);
 	areas_change_end(map);
 	area_account(map, area, 1);
 	VM_CURSOR_SCOPE(cursor);

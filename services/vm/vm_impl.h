@@ -65,13 +65,14 @@ struct vm_map {
 	struct mutex lock;
 	struct atomic32 sequence;           /* odd: the tree is being changed */
 	struct vm_area_tree areas;          /* under lock and sequence */
+	struct vm_area_tree gone;           /* under lock: of a dead map, the areas that are still to be let go of */
 	u32 area_count;                     /* under lock, so are all below that say nothing else */
 	u64 virtual_pages, locked_pages, data_pages, stack_pages, exec_pages, virtual_peak;
 	u64 charged;                        /* pages promised to it in all */
 	u64 hint, hint_gap;                 /* nothing free above hint is longer than hint_gap; see place.c */
 	u32 future_flags;                   /* mlockall(MCL_FUTURE): VM_LOCKED */
 	bool fixed_layout;                  /* no randomisation */
-	bool dead;                          /* its last user is gone */
+	bool dead;                          /* its last user is gone, and all its areas */
 	struct vm_layout layout;
 	struct atomic64 resident_peak;      /* pages; looked at now and then */
 	struct atomic32 users;
@@ -115,6 +116,8 @@ struct vm_area *area_merge(struct vm_map *map, struct vm_area *area) MUST_HOLD(&
 void area_insert(struct vm_map *map, struct vm_area *area) MUST_HOLD(&map->lock);
 /** Out of all these; what the page table has is the caller's to clear. Gives back commitment. The caller puts the reference once that is done. */
 void area_remove(struct vm_map *map, struct vm_area *area) MUST_HOLD(&map->lock);
+/** The last two of these alone: the area is in no tree any more. */
+void area_forget(struct vm_map *map, struct vm_area *area) MUST_HOLD(&map->lock);
 /** Adds the area to (sign 1) or takes it off (sign -1) the map's books. */
 void area_account(struct vm_map *map, const struct vm_area *scoped area, i64 sign) MUST_HOLD(&map->lock);
 /** Writable shared mappings are counted for seals. */

@@ -24,6 +24,7 @@ enum vm_area_flags : u32 {
 	VM_DONTDUMP = 0x40, VM_STACK = 0x80, VM_HEAP = 0x100, VM_VDSO = 0x200, VM_SEQUENTIAL = 0x400, VM_RANDOM = 0x800,
 	VM_MAY_WRITE = 0x1000, /**< mprotect may add PROT_WRITE (the file was opened for it, or the mapping is private) */
 	VM_MAY_EXEC = 0x2000, VM_MERGEABLE = 0x4000, VM_HUGEPAGE = 0x8000, VM_NOHUGEPAGE = 0x10000, VM_PFNMAP = 0x20000,
+	VM_WAS_WRITABLE = 0x40000, /**< private, and writable now or once: only so can it have pages of its own */
 };
 
 /** The open file behind a mapping, kept for /proc/PID/maps and for the file's lifetime, through functions since vm knows no files. */
