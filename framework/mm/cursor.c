@@ -167,8 +167,12 @@ entry_set(struct vm_cursor_state *c, u64 *entry, u64 va, u64 new)
 static u32
 entries_skip(const u64 *table, u32 i, u32 end)
 {
-	while (i < end && pte_load(&table[i]) == 0)
-		i += i + 4 <= end && (pte_load(&table[i + 1]) | pte_load(&table[i + 2]) | pte_load(&table[i + 3])) == 0 ? 4 : 1;
+	u64 any = 0;
+	for (; i + 8 <= end && any == 0; i += 8)
+		for (u32 k = 0; k < 8; k++)
+			any |= pte_load(&table[i + k]);
+	for (i -= any != 0 ? 8 : 0; i < end && pte_load(&table[i]) == 0; i++)
+		;
 	return i;
 }
 
@@ -181,7 +185,9 @@ table_zap(struct vm_cursor_state *c, u64 *table, u32 level, u64 start, u64 end)
 {
 	u64 span = table_span(level), first = align_down(start, table_span(level + 1));
 	u32 last = table_index(end - 1, level);
-	for (u32 i = entries_skip(table, table_index(start, level), last + 1); i <= last; i = entries_skip(table, i + 1, last + 1)) {
+	for (u32 i = table_index(start, level); i <= last; i++) {
+		if (pte_load(&table[i]) == 0 && (i = entries_skip(table, i, last + 1)) > last)
+			return end;
 		u64 *entry = &table[i], pte = pte_load(entry), base = first + i * span, from = MAX(base, start), to = MIN(base + span, end);
 		bool whole = to - from == span, present = arch_pte_present(pte);
 		if (whole && (level == 0 || !present)) {

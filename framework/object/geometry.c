@@ -50,7 +50,6 @@ heap_geometry(struct heap *heap, const struct heap_type *type, u32 class)
 	heap->type = type;
 	heap->class = class;
 	heap->unused = heap->draining = heap->flushing = SLOT_NONE;
-	heap->deferred = heap->waiting = SLOT_NONE;
 }
 
 /** How many slabs, with their notes, a window has room for. */

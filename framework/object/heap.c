@@ -64,6 +64,10 @@ magazine_here(const struct heap *heap)
 	return &CPU_LOCAL_HERE(magazines)->of[heap->id % HEAPS_MAX];
 }
 
+/* SAFETY: a header that magazine_push or slot_defer linked. Its word is the framework's alone, and its slab stays while the slot is not free. */
+static struct slot_header *header_linked(u64 link) { return (struct slot_header *)(HEAP_BASE + link); }
+static u64 header_link(const struct slot_header *header) { return header->word & (((u64)1 << REF_STATE_SHIFT) - 1); }
+
 /** A claimed slot, or null. */
 static struct slot_header *
 magazine_pop(const struct heap *heap)
@@ -72,9 +76,8 @@ magazine_pop(const struct heap *heap)
 	struct magazine *magazine = magazine_here(heap);
 	if (magazine->first == 0)
 		return nullptr;
-	/* SAFETY: a header that magazine_push put there. Its word is the framework's alone, and its slab stays while the slot is claimed. */
-	struct slot_header *header = (struct slot_header *)(HEAP_BASE + magazine->first);
-	magazine->first = header->word & (((u64)1 << REF_STATE_SHIFT) - 1);
+	struct slot_header *header = header_linked(magazine->first);
+	magazine->first = header_link(header);
 	__atomic_store_n(&magazine->n, magazine->n - 1, __ATOMIC_RELAXED);
 	return header;
 }
@@ -238,9 +241,10 @@ heap_shrink(void)
 
 /* --- RCU --- */
 
-static u32 rcu_running;   /* [atomic] whether a grace period is on its way for what `waiting` lists hold */
-
-static struct rcu_head rcu_head; /* [self] of who set rcu_running */
+/* Slots in SLOT_DYING, as they are linked in a magazine: that wait for the next grace period, and for the present one. */
+static u64 rcu_deferred, rcu_waiting;   /* [atomic]; [self] of who set rcu_running */
+static u32 rcu_running;                 /* [atomic] whether a grace period is on its way for what waits */
+static struct rcu_head rcu_head;        /* [self] of who set rcu_running */
 
 static void rcu_done(struct rcu_head *unused);
 
@@ -250,8 +254,7 @@ rcu_start(void)
 {
 	if (__atomic_exchange_n(&rcu_running, 1, __ATOMIC_SEQ_CST) != 0)
 		return;
-	for (u32 id = 1; id <= heap_count(); id++)
-		heap_at(id)->waiting = __atomic_exchange_n(&heap_at(id)->deferred, SLOT_NONE, __ATOMIC_ACQ_REL);
+	rcu_waiting = __atomic_exchange_n(&rcu_deferred, 0, __ATOMIC_ACQ_REL);
 	rcu_defer(&rcu_head, rcu_done);
 }
 
@@ -260,37 +263,26 @@ static void
 rcu_done(struct rcu_head *unused)
 {
 	(void)unused;
-	for (u32 id = 1; id <= heap_count(); id++) {
-		struct heap *heap = heap_at(id);
-		for (u32 number = heap->waiting; number != SLOT_NONE;) {
-			struct slot slot = slot_at(heap, number);
-			number = slot.header->deferred;
-			__atomic_store_n(&slot.header->word, ref_word(SLOT_CLAIMED, 0, 0), __ATOMIC_RELEASE);
-			/*
-			 * A release function is a service's: where it traps, its object is lost and the others are
-			 * not.
-			 */
-			(void)CONTAINED(slot_release(slot.header));
-		}
-		heap->waiting = SLOT_NONE;
+	while (rcu_waiting != 0) {
+		struct slot_header *header = header_linked(rcu_waiting);
+		rcu_waiting = header_link(header);
+		__atomic_store_n(&header->word, ref_word(SLOT_CLAIMED, 0, 0), __ATOMIC_RELEASE);
+		/* A release function is a service's: where it traps, its object is lost and the others are not. */
+		(void)CONTAINED(slot_release(header));
 	}
 	__atomic_store_n(&rcu_running, 0, __ATOMIC_SEQ_CST);
-	bool any = false;
-	for (u32 id = 1; id <= heap_count(); id++)
-		any |= __atomic_load_n(&heap_at(id)->deferred, __ATOMIC_SEQ_CST) != SLOT_NONE;
-	if (any)
+	if (__atomic_load_n(&rcu_deferred, __ATOMIC_SEQ_CST) != 0)
 		rcu_start();
 }
 
-/** The slot is SLOT_DYING and has a framework reference for the list. */
+/** The slot is SLOT_DYING: its word is the framework's alone. */
 static void
 slot_defer(struct slot_header *header)
 {
-	struct slot slot = slot_of(header);
-	u32 first = __atomic_load_n(&slot.heap->deferred, __ATOMIC_RELAXED);
+	u64 first = __atomic_load_n(&rcu_deferred, __ATOMIC_RELAXED);
 	do
-		slot.header->deferred = first;
-	while (!__atomic_compare_exchange_n(&slot.heap->deferred, &first, slot.number, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+		__atomic_store_n(&header->word, (u64)SLOT_DYING << REF_STATE_SHIFT | first, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&rcu_deferred, &first, (u64)header - HEAP_BASE, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
 	rcu_start();
 }
 
@@ -331,7 +323,7 @@ slot_put(const struct heap_type *type, struct slot_header *header, enum ref_kind
 {
 	if (__builtin_expect((type->flags & HEAP_RELEASE_IN_TASK) != 0, 0))
 		later |= !shootdown_allowed();
-	u64 last = later ? ref_word(SLOT_DYING, 0, 1) : ref_word(SLOT_CLAIMED, 0, 0);
+	u64 last = ref_word(later ? SLOT_DYING : SLOT_CLAIMED, 0, 0);
 	enum ref_put put = ref_put(&header->word, SLOT_LIVE, kind, last);
 	if (put == REF_LAST)
 		(later ? slot_defer : slot_release)(header);

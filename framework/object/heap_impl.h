@@ -28,14 +28,14 @@ enum slot_state : u32 {
 	SLOT_FREE,       /* free */
 	SLOT_CLAIMED,    /* being prepared or released by one CPU */
 	SLOT_LIVE,
-	SLOT_DYING,      /* waits for RCU readers, with one framework reference for that */
+	SLOT_DYING,      /* waits for RCU readers; below: as in SLOT_CACHED */
 	SLOT_CACHED,     /* claimed, and in a CPU's magazine; below: the next header there, from HEAP_BASE, or 0 */
 };
 
 struct slot_header {
 	u64 word;         /* [atomic] ref.h */
 	u32 link;         /* [policy] */
-	u32 deferred;     /* [self] of who deferred it: the next slot on that list */
+	u32 unused;
 };
 static_assert(sizeof(struct slot_header) == 16);
 
@@ -67,7 +67,6 @@ struct heap {
 	u32 unused, draining;           /* [lock] slabs without memory; unmapped */
 	u32 flushing;                   /* [self] of who set flush_running: slabs unmapped and being flushed */
 	u32 backed;                     /* [atomic] slabs in SLAB_BACKED */
-	u32 deferred, waiting;          /* [atomic] lists of slots that wait for RCU: the next grace period, the present one */
 	u32 nwindows;                   /* [heap_lock; read atomically] */
 	struct heap_window windows[HEAP_WINDOWS_EACH];
 };
