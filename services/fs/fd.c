@@ -70,16 +70,28 @@ table_load(struct fd_table *table, u32 fd)
 	return fd < fd_files_len(files) ? POINTER_LOAD(*fd_files_at(files, fd)) : nullptr;
 }
 
+/**
+ * One look, with a reference. => false: it was closed meanwhile. What we hold then may be another file: its memory may have been freed and taken
+ * again before we had the reference. So the table is asked again, and the caller lets go where it can sleep.
+ */
+static inline bool
+table_look(struct fd_table *table, u32 fd, struct file **scoped out)
+{
+	RCU_SCOPE();
+	struct file *file = table_load(table, fd);
+	bool live = file != nullptr && file_get_live(file);
+	*out = live ? file : nullptr;
+	return file == nullptr || (live && table_load(table, fd) == file);
+}
+
 struct file *
 fd_table_file(struct fd_table *table, u32 fd)
 {
-	RCU_SCOPE();
-	for (;;) {
-		struct file *file = table_load(table, fd);
-		if (file == nullptr || file_get_live(file))
-			return file;
-		/* It was closed in between: look again. */
-	}
+	struct file *file = nullptr;
+	while (!table_look(table, fd, &file))
+		if (file != nullptr)
+			file_put(file);
+	return file;
 }
 
 err_t
