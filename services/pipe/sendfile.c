@@ -4,6 +4,7 @@
  */
 #include "splice.h"
 
+#include <signal.h>
 #include <syscall_handlers.h>
 
 enum : u32 { SENDFILE_CHUNK = 16 * PAGE_SIZE };
@@ -25,6 +26,13 @@ chunk_copy(struct file *in, u64 at, struct file *out, struct byte_array *buffer,
 	return err;
 }
 
+/** Whether a long transfer is to end early: what writes to files goes on for a signal that does not kill, as a write does. */
+static bool
+transfer_stopped(const struct file *out)
+{
+	return (out->mode & FILE_SEEKABLE) != 0 ? signal_fatal_pending() : signal_pending();
+}
+
 err_t
 splice_copy(struct file *in, struct splice_place *scoped from, struct file *out, u64 len, u64 *scoped moved)
 {
@@ -40,6 +48,8 @@ splice_copy(struct file *in, struct splice_place *scoped from, struct file *out,
 		*moved += n;
 		if (err != OK)
 			return *moved != 0 ? OK : err;
+		if (transfer_stopped(out))
+			return OK;
 	}
 	return OK;
 }

@@ -2,6 +2,7 @@
 // Terminals by pseudoterminals: line editing, echo, signals, VMIN and VTIME, flow, packet mode, job control, hang-up.
 // syscalls: ioctl read write open poll setsid setpgid vhangup close
 #include "abi.h"
+#include <sys/sendfile.h>
 #include <termios.h>
 #include <pty.h>
 
@@ -765,4 +766,23 @@ TEST("much input waits for the reader, much output for the master")
 	CHECK_EQ(got, 65536);
 	waitpid(child, &status, 0);
 	CHECK_EQ(status, 0);
+}
+
+TEST("a long sendfile into a terminal ends when its process is killed")
+{
+	int master = (int)MUST(open("/dev/ptmx", O_RDWR | O_NOCTTY)), fd = (int)MUST(open("f", O_RDWR | O_CREAT, 0600));
+	struct timespec start, end;
+	MUST(ftruncate(fd, 1 << 30));
+	pid_t child = (pid_t)MUST(fork());
+	if (child == 0) {
+		sendfile(master, fd, NULL, 1 << 30);
+		for (;;)
+			pause();
+	}
+	usleep(100000);
+	MUST(kill(child, SIGKILL));
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	CHECK_EQ(reap(child), 128 + SIGKILL);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	CHECK(end.tv_sec - start.tv_sec < 8);
 }
