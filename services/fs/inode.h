@@ -215,6 +215,8 @@ err_t pinned_unlink(struct inode *dir, struct dentry *dentry);
 err_t pinned_rmdir(struct inode *dir, struct dentry *dentry);
 err_t pinned_rename(struct inode *dir, struct dentry *dentry, struct inode *new_dir, struct dentry *new_dentry, u32 flags);
 err_t pinned_readdir(struct file *file, struct dir_sink *scoped sink);
+/** Takes down all that a directory has, names and directories, at the end of its file system: nobody else uses it any more. */
+void pinned_drop(struct dentry *dir);
 extern const struct file_ops pinned_dir_ops;
 /** "." and "..", for readdir of file systems that number their entries from 2 on. => false: the sink is full */
 bool dir_emit_dots(struct file *file, struct dir_sink *scoped sink);

@@ -117,15 +117,33 @@ pinned_readdir(struct file *file, struct dir_sink *scoped sink)
 	return OK;
 }
 
+void
+pinned_drop(struct dentry *dir)
+{
+	/* Depth first, without recursion: down to a directory without entries, which then goes itself. */
+	struct dentry *at = dir;
+	for (;;) {
+		struct dentry *child = dentry_tree_first(&at->inode->entries);
+		if (child == nullptr) {
+			if (at == dir)
+				return;
+			struct dentry *parent = at->parent;
+			dentry_drop(at);
+			at = parent;
+		} else if (inode_is(child->inode, S_IFDIR)) {
+			at = child;
+		} else {
+			dentry_drop(child);
+		}
+	}
+}
+
 /** Directories seek to a cookie, or back to the start. */
 static err_t
 pinned_seek(struct file *file, i64 off, u32 whence, u64 *scoped result)
 {
-	if (whence == SEEK_CUR)
-		off += (i64)file->position;
-	else if (whence != SEEK_SET)
-		return EINVAL;
-	if (off < 0)
+	i64 base = whence == SEEK_CUR ? (i64)file->position : 0;
+	if (whence > SEEK_CUR || __builtin_add_overflow(base, off, &off) || off < 0)
 		return EINVAL;
 	*result = (u64)off;
 	return OK;

@@ -59,7 +59,13 @@ pages_uncharge(struct vm_object *object, u64 n)
 	(void)atomic64_sub(&tmpfs_from(vm_object_owner(object))->pages, n);
 }
 
-static const struct vm_object_ops page_ops = { .charge = pages_charge, .uncharge = pages_uncharge };
+static void
+pages_gone(struct vm_object *object)
+{
+	tmpfs_put(tmpfs_from(vm_object_owner(object)));
+}
+
+static const struct vm_object_ops page_ops = { .charge = pages_charge, .uncharge = pages_uncharge, .gone = pages_gone };
 
 /* --- inodes --- */
 
@@ -82,14 +88,16 @@ inode_make(struct superblock *sb, struct inode *dir, const struct inode_ops *ops
 	return OK;
 }
 
+/** A file's pages may stay for longer (some lie behind its end, where resizing leaves them), and are counted: they have the inode's reference to `fs`. */
 static void
 tmpfs_evict(struct inode *inode)
 {
 	struct tmpfs *fs = tmpfs_from(inode->private);
+	(void)atomic64_sub(&fs->inodes, 1);
 	if (inode->pages != nullptr)
 		vm_object_resize(inode->pages, 0);
-	(void)atomic64_sub(&fs->inodes, 1);
-	tmpfs_put(fs);
+	else
+		tmpfs_put(fs);
 }
 
 static err_t
@@ -325,32 +333,10 @@ tmpfs_statfs(struct superblock *sb, struct statfs *scoped out)
 	}
 }
 
-/** Takes down what the cache still holds of a directory's entries. */
-static void
-tree_drop(struct dentry *dir)
-{
-	/* Depth first, without recursion: down to a directory without entries, which then goes itself. */
-	struct dentry *at = dir;
-	for (;;) {
-		struct dentry *child = dentry_tree_first(&at->inode->entries);
-		if (child == nullptr) {
-			if (at == dir)
-				return;
-			struct dentry *parent = at->parent;
-			dentry_drop(at);
-			at = parent;
-		} else if (inode_is(child->inode, S_IFDIR)) {
-			at = child;
-		} else {
-			dentry_drop(child);
-		}
-	}
-}
-
 static void
 tmpfs_shutdown(struct superblock *sb)
 {
-	tree_drop(sb->root);
+	pinned_drop(sb->root);
 	tmpfs_put(tmpfs_of(sb));
 }
 

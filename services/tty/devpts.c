@@ -192,6 +192,7 @@ devpts_show(struct superblock *sb, struct bytes text)
 static void
 devpts_shutdown(struct superblock *sb)
 {
+	pinned_drop(sb->root);
 	devpts_put(devpts_from(sb->private));
 	sb->private = nullptr;
 }

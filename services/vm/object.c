@@ -38,6 +38,8 @@ vm_object_release(struct vm_object *object)
 	(void)atomic64_sub(&cached_pages, count);
 	if (count != 0 && object->ops != nullptr && object->ops->uncharge != nullptr)
 		object->ops->uncharge(object, count);
+	if (object->ops != nullptr && object->ops->gone != nullptr)
+		object->ops->gone(object);
 }
 OBJECT_DEFINE_RELEASE(vm_object);
 

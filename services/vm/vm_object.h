@@ -25,6 +25,8 @@ struct vm_object_ops {
 	/** Accounts for one page more (tmpfs' limit; ENOSPC) or `n` fewer. */
 	err_t (*charge)(struct vm_object *object, u64 n);
 	void (*uncharge)(struct vm_object *object, u64 n);
+	/** It has no pages any more and goes: what `owner` was kept for. */
+	void (*gone)(struct vm_object *object);
 };
 
 /* The struct's fields are in vm_impl.h; others use these. */

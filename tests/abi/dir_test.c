@@ -377,3 +377,14 @@ TEST("chroot changes where / is and needs a privilege")
 	become_nobody();
 	CHECK_ERRNO(chroot("r"), EPERM);
 }
+
+TEST("a directory's position does not go beyond the largest number")
+{
+	int fd = (int)MUST(open(".", O_RDONLY | O_DIRECTORY));
+	CHECK_EQ(lseek(fd, INT64_MAX, SEEK_SET), INT64_MAX);
+	CHECK_ERRNO(lseek(fd, 1, SEEK_CUR), EINVAL);
+	CHECK_ERRNO(lseek(fd, INT64_MAX, SEEK_CUR), EINVAL);
+	CHECK_ERRNO(lseek(fd, INT64_MIN, SEEK_CUR), EINVAL);
+	CHECK_ERRNO(lseek(fd, INT64_MIN, SEEK_SET), EINVAL);
+	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+}

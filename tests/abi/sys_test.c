@@ -123,6 +123,20 @@ TEST("registers that a system call does not return in are kept")
 	CHECK(result == getpid());
 }
 
+TEST("a tmpfs goes with what was reserved behind the end of a file")
+{
+	MUST(mkdir("m", 0755));
+	CHECK_EQ(mount("none", "m", "tmpfs", 0, "size=1m"), 0);
+	int fd = (int)MUST(open("m/f", O_RDWR | O_CREAT, 0600));
+	CHECK_EQ(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 65536), 0);
+	CHECK_EQ(close(fd), 0);
+	CHECK_EQ(umount("m"), 0);
+	usleep(50000);
+	CHECK_EQ(mount("none", "m", "tmpfs", 0, ""), 0);
+	CHECK_ERRNO(access("m/f", F_OK), ENOENT);
+	CHECK_EQ(umount("m"), 0);
+}
+
 TEST("mounting needs a privilege, and tmpfs mounts")
 {
 	MUST(mkdir("m", 0755));
