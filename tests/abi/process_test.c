@@ -359,6 +359,29 @@ TEST("clone shares what its flags say")
 	CHECK_EQ(WEXITSTATUS(status), 8);
 }
 
+TEST("clone takes an end signal that does not exist: the end sends none, and a wait for all kinds finds the child")
+{
+	static const int numbers[] = { 64, 65, 66, 127, 128, 255 };
+	sigset_t all, pending;
+	sigfillset(&all);
+	MUST(sigprocmask(SIG_BLOCK, &all, NULL));
+	for (int i = 0; i < 6; i++) {
+		int status = 0, sent = 0;
+		pid_t child = (pid_t)syscall(SYS_clone, numbers[i], 0, NULL, NULL, 0);
+		if (child == 0)
+			_exit(i);
+		CHECK_ERRNO(waitpid(child, NULL, 0), ECHILD);
+		CHECK_EQ(waitpid(child, &status, __WALL), child);
+		CHECK_EQ(WEXITSTATUS(status) - i, 0);
+		MUST(sigpending(&pending));
+		for (int sig = 1; sig < NSIG; sig++)
+			sent = sigismember(&pending, sig) == 1 ? sig : sent;
+		CHECK(sent == (numbers[i] == 64 ? 64 : 0));
+		while (sigtimedwait(&all, NULL, &(struct timespec){ 0 }) > 0)
+			;
+	}
+}
+
 TEST("clone3 with a pidfd, and what it refuses")
 {
 	int fd = -1;
