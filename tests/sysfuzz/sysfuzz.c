@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: MPL-2.0
 /*
- * A fuzzer of system calls: `sysfuzz SECONDS SEED`, only as the command of a machine that `./cadre run` booted.
+ * A fuzzer of system calls: `sysfuzz SECONDS SEED [each | CALL…]`, only as the command of a machine that `./cadre run` booted.
  *
  * A supervisor starts generations of workers, half as root and half as nobody; each worker has several threads that make calls of the
  * master table with arguments by their types (sysfuzz_table.h is made of the .tbl files of services/syscall): descriptors of every kind, plausible
  * values and hostile ones, memory that ends inside of a buffer. Workers die often; the supervisor ends what is left of a generation
- * after two seconds and starts the next one. At the end it removes what outlives processes (files, System V objects, queues) and says
- * `end`, so that the kernel's objects can be compared with what was there before the first generation (a first short generation is run
+ * after two seconds and starts the next one. Each generation has file systems of its own. At the end it removes what outlives processes (those, System V
+ * objects, queues) and says `end`, so that the kernel's objects can be compared with what was there before the first generation (a first short generation is run
  * before that count, so that what is made once is there).
+ *
+ * To find the call that leaks: `each` gives each call a short generation of its own and says after it which objects are left; names of
+ * calls let the workers make those calls alone.
+ *
+ * Workers get hold of any memory that they know an address of. So the counts lie far from all other memory, at an address that is a constant in
+ * the code, and the supervisor takes them away every few milliseconds into its own memory; a count that cannot be is not taken but reported.
  *
  * The workers must not end the machine by design: no call that stops it, no signal to strangers (target_pid), no path outside of the
  * work directory that a call could damage, no real-time class for root.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -31,6 +36,7 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -40,6 +46,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
@@ -55,17 +62,24 @@ struct call { unsigned short number; const char *name; unsigned char narguments;
 
 #include "sysfuzz_table.h"
 
-enum { PAGE = 4096, ARENA_PAGES = 24, WORKERS = 3, THREADS = 3, CHILD_CALLS = 200, FORKS_MAX = 40, GENERATION_MS = 2000, FDS = 56 };
+enum { PAGE = 4096, ARENA_PAGES = 24, WORKERS = 3, THREADS = 3, CHILD_CALLS = 200, FORKS_MAX = 40, GENERATION_MS = 2000, EACH_MS = 300, SETTLE_MS = 300,
+	FDS = 56, CALLS = sizeof(calls) / sizeof(calls[0]) };
 
-/* In memory that all processes share. */
+/* In memory that all processes share: what the workers did since the supervisor last looked. */
 struct shared {
-	unsigned long calls, good, made[512];
+	unsigned long calls, good;
 	int forks;
+	unsigned char made[512];        /* by number: it succeeded */
 };
 
-static struct shared *shared;
-static char *arena;         /* ARENA_PAGES pages, then one without access */
-static char *read_only;     /* a page */
+#define WORLD     "/tmp/sysfuzz"
+#define shared    ((struct shared *)0x100000000000)
+#define arena     ((char *)0x200000000000)      /* ARENA_PAGES pages, then one without access */
+#define read_only ((char *)0x200010000000)      /* a page */
+enum { CALLS_MAX = 1 << 28 };                   /* between two looks of the supervisor, however late it is */
+
+static struct { unsigned long calls, good, spoilt; bool made[512]; } total;     /* the supervisor's */
+static unsigned short chosen[512], nchosen;     /* indices of the calls that workers make; none: all of them */
 static int is_root;
 
 struct thread { uint64_t random; long left; int depth; };
@@ -322,7 +336,7 @@ is_birth(long number)
 static void
 one_call(struct thread *t)
 {
-	const struct call *call = &calls[below(t, sizeof(calls) / sizeof(calls[0]))];
+	const struct call *call = &calls[nchosen != 0 ? chosen[below(t, nchosen)] : below(t, CALLS)];
 	uint64_t a[6];
 	if ((call->number == SYS_exit || call->number == SYS_exit_group || call->number == SYS_execve || call->number == SYS_rt_sigreturn) && below(t, 50) != 0)
 		return;
@@ -338,13 +352,15 @@ one_call(struct thread *t)
 		a[0] = 8;
 	if (call->number == SYS_kill && (int)a[0] < -1)
 		a[0] = 0;
+	if (call->number == SYS_fcntl && (int)a[1] == F_SETSIG && ((int)a[2] == SIGKILL || (int)a[2] == SIGSTOP))
+		a[2] = SIGUSR1;     /* the owner may be the supervisor, which all other signals leave alone */
 	long result = raw(call->number, a);
 	if (result == 0 && is_birth(call->number))
 		born(t, call->number, a);
 	__atomic_add_fetch(&shared->calls, 1, __ATOMIC_RELAXED);
 	if (result >= 0 || result < -4095) {
 		__atomic_add_fetch(&shared->good, 1, __ATOMIC_RELAXED);
-		shared->made[call->number & 511] = 1;
+		__atomic_store_n(&shared->made[call->number & 511], 1, __ATOMIC_RELAXED);
 	}
 }
 
@@ -417,20 +433,28 @@ limit(int what, rlim_t value)
 }
 
 static void
+set_signals(void (*handler)(int))
+{
+	for (int sig = 1; sig < NSIG; sig++)
+		if (sig != SIGCHLD)
+			signal(sig, handler);
+}
+
+static void
 worker(int index, uint64_t seed)
 {
 	char name[32];
 	static struct thread threads[THREADS];
 	setsid();
+	set_signals(SIG_DFL);
 	is_root = index % 2;
-	snprintf(name, sizeof(name), "/tmp/sysfuzz/%d", index);
-	mkdir(name, 0777);
-	chmod(name, 0777);
-	chdir(name);
-	for (int fd = 0; fd < 3; fd++) {
-		close(fd);
+	snprintf(name, sizeof(name), "/%d", index);
+	if (chroot(WORLD) != 0 || (mkdir(name, 0777) != 0 && errno != EEXIST) || chmod(name, 0777) != 0 || chdir(name) != 0)
+		raw_exit();     /* allocations may fail by design; other directories are not to be touched */
+	for (int fd = 0; fd < FDS; fd++)
+		close(fd);      /* a lock on what the first program has open as well would stay */
+	for (int fd = 0; fd < 3; fd++)
 		open("/dev/null", O_RDWR);
-	}
 	limit(RLIMIT_AS, 512 << 20);
 	limit(RLIMIT_FSIZE, 1 << 20);
 	limit(RLIMIT_CORE, 0);
@@ -471,6 +495,16 @@ pause_ms(long ms)
 	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
 }
 
+/* Again where it fails: an allocation may have, by design, or something of the workers' be on its way out. */
+#define SURELY(call) \
+	for (int tries = 0; (call) < 0; tries++) { \
+		if (tries == 200) { \
+			printf("%s: %s\n", #call, strerror(errno)); \
+			break; \
+		} \
+		pause_ms(5); \
+	}
+
 /* Ends all processes but the first one and this one, and waits until they are gone. */
 static void
 end_all(void)
@@ -487,22 +521,33 @@ end_all(void)
 	printf("some processes do not end\n");
 }
 
+/* File systems of the workers' own, so that nothing that they do to names outlives them. Each step again where an allocation failed by design. */
 static void
-remove_tree(const char *name)
+world_make(void)
 {
-	struct dirent *entry;
-	char below_it[512];
-	if (unlink(name) == 0)
-		return;
-	DIR *dir = opendir(name);
-	while (dir != NULL && (entry = readdir(dir)) != NULL)
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
-			snprintf(below_it, sizeof(below_it), "%s/%s", name, entry->d_name);
-			remove_tree(below_it);
-		}
-	if (dir != NULL)
-		closedir(dir);
-	rmdir(name);
+	static const struct { const char *name; int major, minor; } devices[] = {
+		{ WORLD "/dev/null", 1, 3 }, { WORLD "/dev/zero", 1, 5 }, { WORLD "/dev/urandom", 1, 9 }, { WORLD "/dev/ptmx", 5, 2 } };
+	SURELY(mkdir(WORLD, 0777));
+	SURELY(mount("none", WORLD, "tmpfs", 0, "size=64m"));
+	SURELY(mkdir(WORLD "/dev", 0777));
+	SURELY(mkdir(WORLD "/dev/pts", 0777));
+	SURELY(mkdir(WORLD "/proc", 0777));
+	SURELY(mount("none", WORLD "/proc", "proc", 0, NULL));
+	SURELY(mount("none", WORLD "/dev/pts", "devpts", 0, NULL));
+	for (int i = 0; i < 4; i++) {
+		SURELY(mknod(devices[i].name, S_IFCHR | 0666, makedev((unsigned)devices[i].major, (unsigned)devices[i].minor)));
+		chmod(devices[i].name, 0666);
+	}
+	chmod(WORLD, 01777);
+}
+
+static void
+world_end(void)
+{
+	SURELY(umount(WORLD "/dev/pts"));
+	SURELY(umount(WORLD "/proc"));
+	SURELY(umount(WORLD));
+	SURELY(rmdir(WORLD));
 }
 
 /* System V objects by their index, queues by the names that the table's strings make. */
@@ -526,17 +571,32 @@ remove_objects(void)
 		mq_unlink(names[i]);
 }
 
+/* Takes the workers' counts over. */
+static void
+harvest(void)
+{
+	unsigned long made = __atomic_exchange_n(&shared->calls, 0, __ATOMIC_RELAXED), good = __atomic_exchange_n(&shared->good, 0, __ATOMIC_RELAXED);
+	bool sane = made <= CALLS_MAX && good <= CALLS_MAX;
+	total.calls += sane ? made : 0;
+	total.good += sane ? good : 0;
+	total.spoilt += !sane;
+	for (unsigned i = 0; i < CALLS; i++) {
+		unsigned char mark = shared->made[calls[i].number & 511];
+		total.made[calls[i].number & 511] |= mark == 1;
+		total.spoilt += mark > 1;
+	}
+}
+
 static void
 generation(uint64_t seed, long ms)
 {
 	long long end = now_ms() + ms;
 	pid_t pids[WORKERS] = { 0 };
 	shared->forks = 0;
-	mkdir("/tmp/sysfuzz", 0777);
-	chmod("/tmp/sysfuzz", 01777);
+	world_make();
 	for (int round = 0; now_ms() < end; round++) {
 		for (int i = 0; i < WORKERS; i++)
-			if (pids[i] == 0 && (pids[i] = fork()) == 0)
+			if (pids[i] <= 0 && (pids[i] = fork()) == 0)
 				worker(i + round % 2, seed + (uint64_t)round * 1000);
 		int status;
 		pid_t ended;
@@ -544,62 +604,136 @@ generation(uint64_t seed, long ms)
 			for (int i = 0; i < WORKERS; i++)
 				pids[i] = pids[i] == ended ? 0 : pids[i];
 		pause_ms(10);
+		harvest();
 	}
 	end_all();
-	remove_tree("/tmp/sysfuzz");
-	remove_objects();
+	harvest();
+	world_end();
+	for (int i = 0; i < 3; i++)
+		remove_objects();
 }
 
-/* What the kernel says of its live objects, for the runner to compare. */
+/* What the kernel says of its live objects, once the names that nobody uses are forgotten. */
+static void
+read_objects(char *text, size_t size)
+{
+	int drop = -1, fd = -1;
+	SURELY(drop = open("/proc/sys/vm/drop_caches", O_WRONLY));
+	if (write(drop, "2", 1) != 1)
+		printf("the cache of names could not be emptied: errno %d\n", errno);
+	close(drop);
+	pause_ms(SETTLE_MS);
+	SURELY(fd = open("/proc/cadre/objects", O_RDONLY));
+	ssize_t n;
+	size_t len = 0;
+	while (fd >= 0 && len < size - 1 && (n = read(fd, text + len, size - 1 - len)) > 0)
+		len += (size_t)n;
+	if (fd >= 0)
+		close(fd);
+	text[len] = 0;
+}
+
+/* For the runner to compare. */
 static void
 show_objects(const char *when)
 {
 	static char text[1 << 16];
-	int drop = open("/proc/sys/vm/drop_caches", O_WRONLY);
-	if (write(drop, "2", 1) != 1)
-		printf("the cache of names could not be emptied: errno %d\n", errno);
-	close(drop);
-	pause_ms(300);
-	int fd = open("/proc/cadre/objects", O_RDONLY);
-	ssize_t n, len = 0;
-	while (fd >= 0 && len < (ssize_t)sizeof(text) - 1 && (n = read(fd, text + len, sizeof(text) - 1 - (size_t)len)) > 0)
-		len += n;
-	if (fd >= 0)
-		close(fd);
-	text[len] = 0;
+	read_objects(text, sizeof(text));
 	for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
 		printf("%s %s\n", when, line);
+}
+
+/* How many objects of a type, given with a blank behind, a text of read_objects has in all sizes. */
+static long
+live(const char *text, const char *type, size_t len)
+{
+	long n = 0;
+	for (const char *line = text; *line != 0; line += strcspn(line, "\n"), line += *line == '\n')
+		n += strncmp(line, type, len) == 0 ? atol(line + len) : 0;
+	return n;
+}
+
+/* Prints the types with more objects in `after`, or fewer. */
+static void
+show_changes(const char *name, const char *before, const char *after)
+{
+	for (const char *line = after; *line != 0; line += strcspn(line, "\n"), line += *line == '\n') {
+		size_t len = strcspn(line, " ") + 1;
+		long was = live(before, line, len), now = live(after, line, len);
+		if (now != was && strncmp(line, "frames ", len) != 0)
+			printf("changed by %s: %.*s %+ld = %ld\n", name, (int)len - 1, line, now - was, now);
+	}
+}
+
+/* A generation of each call alone. */
+static void
+try_each(uint64_t seed)
+{
+	static char text[2][1 << 16];
+	nchosen = 1;
+	read_objects(text[0], sizeof(text[0]));
+	for (unsigned i = 0; i < CALLS; i++) {
+		chosen[0] = (unsigned short)i;
+		generation(seed + i, EACH_MS);
+		read_objects(text[(i + 1) % 2], sizeof(text[0]));
+		show_changes(calls[i].name, text[i % 2], text[(i + 1) % 2]);
+	}
+}
+
+/* => false: there is no such call */
+static bool
+choose(const char *name)
+{
+	for (unsigned i = 0; i < CALLS; i++)
+		if (strcmp(calls[i].name, name) == 0) {
+			chosen[nchosen++] = (unsigned short)i;
+			return true;
+		}
+	return false;
+}
+
+static void
+memory_prepare(void)
+{
+	enum { FLAGS = MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, RW = PROT_READ | PROT_WRITE };
+	if (mmap(shared, sizeof(*shared), RW, MAP_SHARED | FLAGS, -1, 0) != shared || mmap(arena, (ARENA_PAGES + 1) * PAGE, RW, MAP_PRIVATE | FLAGS, -1, 0) != arena ||
+	    mmap(read_only, PAGE, PROT_READ, MAP_PRIVATE | FLAGS, -1, 0) != read_only)
+		exit(3);
+	mprotect(arena + ARENA_PAGES * PAGE, PAGE, PROT_NONE);
 }
 
 int
 main(int argc, char **argv)
 {
-	if (argc != 3 || access("/.cadre/command", F_OK) != 0) {
+	if (argc < 3 || access("/.cadre/command", F_OK) != 0) {
 		fprintf(stderr, "sysfuzz: only in a machine of ./cadre run, with SECONDS SEED\n");
 		return 2;
 	}
 	long long start = now_ms(), end = start + atol(argv[1]) * 1000;
 	uint64_t seed = strtoull(argv[2], NULL, 0);
+	bool each = argc == 4 && strcmp(argv[3], "each") == 0;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	arena = mmap(NULL, (ARENA_PAGES + 1) * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	mprotect(arena + ARENA_PAGES * PAGE, PAGE, PROT_NONE);
-	read_only = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	set_signals(SIG_IGN);
+	memory_prepare();
 	printf("seed %llu\n", (unsigned long long)seed);
 	generation(seed, GENERATION_MS);
+	for (int i = 3; i < argc && !each; i++)
+		if (!choose(argv[i]))
+			return 2;
 	pause_ms(200);
 	show_objects("before");
-	for (int i = 1; now_ms() < end; i++) {
-		printf("generation %d: %lu calls, %lu without error\n", i, shared->calls, shared->good);
+	for (int i = 1; now_ms() < end && !each; i++) {
+		printf("generation %d: %lu calls, %lu without error\n", i, total.calls, total.good);
 		generation(seed + (uint64_t)i * 1000003, GENERATION_MS);
 	}
+	if (each)
+		try_each(seed);
 	pause_ms(500);
 	show_objects("after");
 	int kinds = 0;
 	for (int i = 0; i < 512; i++)
-		kinds += shared->made[i] != 0;
-	printf("end: %lu calls, %lu without error, %d of %d kinds succeeded once\n", shared->calls, shared->good, kinds,
-	       (int)(sizeof(calls) / sizeof(calls[0])));
+		kinds += total.made[i];
+	printf("end: %lu calls, %lu without error, %d of %d kinds succeeded once, %lu counts spoilt\n", total.calls, total.good, kinds, (int)CALLS, total.spoilt);
 	return 0;
 }

@@ -9,6 +9,7 @@ import time
 import abi
 import programs
 import qemu
+import stress
 import sysfuzz
 from main import OUT, ROOT, build
 
@@ -194,11 +195,12 @@ SUITES = {
     "abi": (abi.suite, False, 3),
     "programs": (programs.suite, False, 3),
     "sysfuzz": (sysfuzz.suite, False, 3),
+    "stress": (stress.suite, False, 3),
 }
 
 
-# Runs only where --filter asks for it: a Debian root must be made first, and three machines run for minutes.
-ON_DEMAND = {"programs"}
+# Runs only where --filter asks for it: a Debian root must be made first, and three machines run for minutes; or a quarter of an hour is spent.
+ON_DEMAND = {"programs", "stress"}
 
 
 def main(args):

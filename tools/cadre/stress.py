@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MPL-2.0
+"""The suite `stress`: stress-ng's stressors (tests/stress/stress.sh), each alone and then all at once, on Cadre and, on request, on Debian's Linux.
+
+It passes where each stressor ends by itself with success, no service trapped, and the kernel has as many live objects of each type as before.
+How many operations each made is printed, not judged.
+
+The environment chooses: STRESS="pipe link" only these stressors, STRESS_SECONDS (30) for each, STRESS_CPUS="4", STRESS_INSTANCES (as many as
+CPUs), STRESS_KERNEL="cadre linux".
+"""
+import dataclasses
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import abi
+import qemu
+import root
+import sysfuzz
+from main import ROOT, build
+
+SOURCES, WHERE = ROOT / "tests" / "stress", ROOT / "build" / "stress"
+STRESSORS = ("cpu vm mmap fork clone pthread futex pipe sigq kill sigpending sigsegv sigfd sigrt switch schedpolicy timer timerfd eventfd poll epoll "
+             "dentry tmpfs memcpy link")
+MEMORY = "2048M"
+LINE = re.compile(r"^(ok|not ok) (\w+): (.*)$")
+
+
+def program_files():
+    """stress-ng and the libraries that it wants, {name in an archive: (mode, contents)}."""
+    root.need("stress-ng", "stress-ng")
+    said = subprocess.run(["ldd", shutil.which("stress-ng")], capture_output=True, text=True, check=True).stdout
+    files = {"usr/bin/stress-ng": (0o100755, open(shutil.which("stress-ng"), "rb").read())}
+    for library in re.findall(r"(/lib\S+|/usr/lib\S+) \(0x", said):
+        files[library.lstrip("/")] = (0o100755, open(library, "rb").read())
+    return files
+
+
+def packed(out):
+    """busybox' initramfs with stress-ng and tests/stress/ as /t, written to `out`."""
+    files = program_files() | {f"t/{path.name}": (0o100755, path.read_bytes()) for path in sorted(SOURCES.glob("*.sh"))}
+    folders = {str(parent) for name in files for parent in pathlib.PurePath(name).parents} - {"."}
+    data = root.archive({**{name: (0o40755, b"") for name in sorted(folders)}, **files})
+    base = root.busybox().read_bytes()
+    out.write_bytes(base + b"\0" * (-len(base) % 512) + data)
+    return out
+
+
+def run_one(tally, kernel, cpus):
+    """All stressors on a machine."""
+    names, seconds = os.environ.get("STRESS", STRESSORS).split(), int(os.environ.get("STRESS_SECONDS", "30"))
+    title, again = f"{kernel}-{cpus}", f"again: STRESS='…' STRESS_SECONDS={seconds} STRESS_CPUS={cpus} ./cadre test --filter stress"
+    image, log = WHERE / f"run.{title}.cpio", WHERE / f"{title}.log"
+    log.unlink(missing_ok=True)
+    command = ["/t/stress.sh", str(seconds), os.environ.get("STRESS_INSTANCES", str(cpus)), *names]
+    root.initramfs(WHERE / "base.cpio", image, command, False, shutil.get_terminal_size(), {"PATH": "/bin:/usr/bin:/sbin:/usr/sbin"})
+    machine = dataclasses.replace(abi.machine(kernel, image, cpus, log), mem=MEMORY)
+    with open(WHERE / f"{title}.out", "w", encoding="utf-8", buffering=1) as out:
+        status, text = qemu.capture(machine, (seconds * 4 + 150) * (len(names) + 1), lambda line: print(line, file=out))
+    image.unlink()
+    done = {match[2]: match for match in map(LINE.match, text) if match}
+    for match in done.values():
+        print(f"  {kernel}, {cpus} CPUs: {match[0]}")
+    if kernel == "linux":
+        return
+    for name in names:
+        tally.case(f"{name}_on_{cpus}_cpus", name in done and done[name][1] == "ok", f"see {WHERE}/{title}.out; {again}")
+    tally.case(f"stress_comes_to_its_end_on_{cpus}_cpus", "all stressors are through" in text, f"status {status}, {text[-5:]}; {again}")
+    said = log.read_text(errors="replace").splitlines() if log.exists() else []
+    bad = [line for line in said if abi.TRAP.search(line)]
+    tally.case(f"no_service_traps_on_{cpus}_cpus", not bad, f"{len(bad)} lines in {log}: {bad[:10]}; {again}")
+    before, after = sysfuzz.objects(text, "before"), sysfuzz.objects(text, "after")
+    left = {kind: (before.get(kind, 0), n) for kind, n in after.items() if n > before.get(kind, 0)}
+    tally.case(f"no_object_is_left_on_{cpus}_cpus", before and after and not left, f"(type: before, after) {left}; {again}")
+
+
+def suite(tally):
+    """stress-ng: each stressor alone and then all at once, for a bounded time."""
+    build("build/x86_64/cadre.elf")
+    WHERE.mkdir(parents=True, exist_ok=True)
+    packed(WHERE / "base.cpio")
+    for kernel in os.environ.get("STRESS_KERNEL", "cadre").split():
+        for cpus in map(int, os.environ.get("STRESS_CPUS", "4").split()):
+            run_one(tally, kernel, cpus)
