@@ -33,6 +33,7 @@ enum socket_option_bit : u32 {
 	OPTION_REUSEADDR = 1, OPTION_KEEPALIVE = 2, OPTION_BROADCAST = 4, OPTION_DONTROUTE = 8, OPTION_OOBINLINE = 0x10, OPTION_PASSCRED = 0x20,
 	OPTION_REUSEPORT = 0x40, OPTION_DEBUG = 0x80, OPTION_TIMESTAMP = 0x100, OPTION_TIMESTAMPNS = 0x200, OPTION_PASSSEC = 0x400,
 	OPTION_LINGER = 0x800, OPTION_PASSPIDFD = 0x1000,
+	OPTION_STAMPS = OPTION_TIMESTAMP | OPTION_TIMESTAMPNS,   /* one of them at most is set */
 };
 
 /** A socket's name, as sockaddr has it. */
@@ -53,7 +54,8 @@ struct socket_message {
 	struct socket_cred cred;
 	bool has_cred;                      /* sending: given; receiving: there are some */
 	struct socket_files *files;         /* counted; null: none */
-	u32 flags;                          /* receiving: MSG_TRUNC, MSG_EOR … */
+	u32 flags;                          /* receiving: MSG_TRUNC, MSG_CTRUNC … */
+	u64 stamp_ns;                       /* receiving: when it was sent, in real time; 0: not to be told */
 };
 
 struct socket;

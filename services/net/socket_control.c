@@ -4,9 +4,10 @@
  */
 #include "socket_control.h"
 
+#include <clock.h>
 #include <thread.h>
 
-enum : i32 { SOL_SOCKET = 1, SCM_RIGHTS = 1, SCM_CREDENTIALS = 2 };
+enum : i32 { SOL_SOCKET = 1, SCM_RIGHTS = 1, SCM_CREDENTIALS = 2, SCM_TIMESTAMP = 29, SCM_TIMESTAMPNS = 35 };
 enum : u32 { NOBODY = 65534 /* what stands for none, /proc/sys/kernel/overflowuid */ };
 enum : u64 { CONTROL_MAX = 131072 /* net.core.optmem_max */ };
 
@@ -101,10 +102,11 @@ socket_control_read(struct socket_message *scoped message, uaddr_t at, u64 len)
 /** Where the next item goes. */
 struct control_place { u64 at, left; };
 
+/** One item, cut where there is no room for all of it. */
 static err_t
-cred_write(struct control_place *scoped place, struct socket_message *scoped message)
+item_write(struct control_place *scoped place, struct socket_message *scoped message, i32 type, struct cbytes data)
 {
-	u64 whole = HEADER + sizeof(struct socket_cred);
+	u64 whole = HEADER + cbytes_len(data);
 	if (place->left < HEADER) {
 		message->flags |= MSG_CTRUNC;
 		return OK;
@@ -113,16 +115,33 @@ cred_write(struct control_place *scoped place, struct socket_message *scoped mes
 		message->flags |= MSG_CTRUNC;
 		whole = place->left;
 	}
-	struct cmsghdr header = { whole, SOL_SOCKET, SCM_CREDENTIALS };
-	struct socket_cred cred = message->cred;
-	if (cred.pid == 0)
-		cred = (struct socket_cred){ 0, NOBODY, NOBODY };
+	struct cmsghdr header = { whole, SOL_SOCKET, type };
 	TRY(copy_out_value(UADDR(place->at), header));
-	TRY(copy_out(UADDR(place->at + HEADER), cbytes_sub(CBYTES_OF(cred), 0, whole - HEADER)));
+	TRY(copy_out(UADDR(place->at + HEADER), cbytes_sub(data, 0, whole - HEADER)));
 	u64 space = MIN(align_up(whole, 8), place->left);
 	place->at += space;
 	place->left -= space;
 	return OK;
+}
+
+static err_t
+cred_write(struct control_place *scoped place, struct socket_message *scoped message)
+{
+	struct socket_cred cred = message->cred;
+	if (cred.pid == 0)
+		cred = (struct socket_cred){ 0, NOBODY, NOBODY };
+	return item_write(place, message, SCM_CREDENTIALS, CBYTES_OF(cred));
+}
+
+/** SO_TIMESTAMP, SO_TIMESTAMPNS (socket(7)): when it was sent. */
+static err_t
+stamp_write(struct socket *socket, struct control_place *scoped place, struct socket_message *scoped message)
+{
+	struct timespec time = timespec_from_ns(message->stamp_ns);
+	struct timeval micro = { time.sec, time.nsec / (i64)NS_PER_US };
+	if (socket_option(socket, OPTION_TIMESTAMPNS))
+		return item_write(place, message, SCM_TIMESTAMPNS, CBYTES_OF(time));
+	return item_write(place, message, SCM_TIMESTAMP, CBYTES_OF(micro));
 }
 
 /** Gives each file a descriptor and writes that. => how many came through */
@@ -165,6 +184,8 @@ err_t
 socket_control_write(struct socket *socket, struct socket_message *scoped message, uaddr_t at, u64 len, bool cloexec, u64 *scoped used)
 {
 	struct control_place place = { at.raw, len };
+	if (message->stamp_ns != 0)
+		TRY(stamp_write(socket, &place, message));
 	if (socket_option(socket, OPTION_PASSCRED))
 		TRY(cred_write(&place, message));
 	if (message->files != nullptr)

@@ -41,6 +41,8 @@ switch_set(struct socket *socket, u32 bit, i32 value)
 {
 	if (bit == OPTION_DEBUG && value != 0 && !capable(CAP_NET_ADMIN))
 		return EACCES;
+	if ((bit & OPTION_STAMPS) != 0)
+		(void)atomic32_and(&socket->options, ~(u32)OPTION_STAMPS);
 	if (value != 0)
 		(void)atomic32_or(&socket->options, bit);
 	else

@@ -43,6 +43,7 @@ struct unix_packet {
 	u32 off, len;                       /* of what is left */
 	u32 charge;
 	struct socket_cred cred;            /* pid 0: none were to be sent */
+	u64 stamp_ns;                       /* SO_TIMESTAMP: when it was sent, in real time; 0: nobody had asked then */
 	struct unix_flight *flight;         /* files that are with it; under flight_lock, null: none */
 	struct unix_sock *from;             /* counted: who is charged, and named; null in streams */
 	bool oob;                           /* MSG_OOB: one byte */

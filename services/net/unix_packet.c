@@ -4,6 +4,7 @@
  */
 #include "unix.h"
 
+#include <clock.h>
 #include <thread.h>
 
 static void
@@ -218,6 +219,8 @@ unix_packet_send(struct socket *socket, struct uio *scoped uio, u32 flags, const
 	u64 left = uio->left;
 	TRY(packet_make(other, uio, message, &packet));
 	unix_packet_cred(packet, sock, other, message);
+	if (socket_option(&other->socket, OPTION_STAMPS))
+		packet->stamp_ns = clock_realtime();
 	err_t err = packet_deliver(sock, other, packet, flags);
 	if (err != OK) {
 		uio->left = left;
@@ -285,7 +288,7 @@ packet_copy(struct unix_packet *packet, struct uio *scoped uio)
 }
 
 static err_t
-packet_give(struct unix_packet *packet, struct uio *scoped uio, u32 flags, struct socket_address *scoped address,
+packet_give(struct unix_sock *sock, struct unix_packet *packet, struct uio *scoped uio, u32 flags, struct socket_address *scoped address,
             struct socket_message *scoped message, u64 *scoped len)
 {
 	u64 room = uio->left;
@@ -295,9 +298,11 @@ packet_give(struct unix_packet *packet, struct uio *scoped uio, u32 flags, struc
 		unix_name_copy(packet->from, address);
 	if (message == nullptr)
 		return OK;
-	message->flags |= (packet->len > room ? MSG_TRUNC : 0) | (packet->from->socket.type == SOCK_SEQPACKET ? MSG_EOR : 0);
+	message->flags |= packet->len > room ? MSG_TRUNC : 0;
 	message->cred = packet->cred;
 	message->has_cred = true;
+	if (socket_option(&sock->socket, OPTION_STAMPS))
+		message->stamp_ns = packet->stamp_ns != 0 ? packet->stamp_ns : clock_realtime();
 	if (packet->flight == nullptr)
 		return OK;
 	if ((flags & MSG_PEEK) != 0)
@@ -322,7 +327,7 @@ unix_packet_receive(struct socket *socket, struct uio *scoped uio, u32 flags, st
 		return OK;
 	if ((flags & MSG_PEEK) == 0 && atomic32_load(&sock->queued) == UNIX_QUEUE_MAX)
 		poll_wake(&sock->room_queue, POLL_OUT | POLL_WRNORM | POLL_WRBAND);
-	err_t err = packet_give(packet, uio, flags, address, message, len);
+	err_t err = packet_give(sock, packet, uio, flags, address, message, len);
 	if ((flags & MSG_PEEK) != 0)
 		unix_packet_put(packet);
 	else

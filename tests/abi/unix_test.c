@@ -496,3 +496,66 @@ TEST("a blocked accept and recv are interrupted, or restarted")
 	CHECK_EQ(recv(s[0], &c, 1, 0), 1);
 	CHECK_EQ(signals_seen, 3);
 }
+
+/* Receives a byte. => the types of the control items that came with it, then the flags; the last timestamp in `time` */
+static const char *
+items(int fd, size_t room, struct timespec *time)
+{
+	static char text[200];
+	char byte, control[200];
+	struct iovec v = { &byte, 1 };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = room };
+	if (recvmsg(fd, &m, 0) != 1)
+		return strerrorname_np(errno);
+	size_t at = 0;
+	text[0] = 0;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c)) {
+		at += sprintf(text + at, "%d:%d ", c->cmsg_type, (int)c->cmsg_len);
+		if (c->cmsg_type == SO_TIMESTAMP || c->cmsg_type == SO_TIMESTAMPNS)
+			memcpy(time, CMSG_DATA(c), sizeof(*time));
+	}
+	sprintf(text + at, "flags %x", m.msg_flags);
+	return text;
+}
+
+TEST("datagrams tell when they were sent, where that is asked for")
+{
+	int s[2], on = 1, off = 0, value = -1;
+	socklen_t len = sizeof(value);
+	struct timespec before, told = { 0, 0 }, now;
+	MUST(socketpair(AF_UNIX, SOCK_DGRAM, 0, s));
+	MUST(send(s[0], "a", 1, 0));
+	MUST(clock_gettime(CLOCK_REALTIME, &before));
+	CHECK_EQ(setsockopt(s[1], SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)), 0);
+	CHECK_STR(items(s[1], 200, &told), "35:32 flags 0");
+	CHECK(told.tv_sec >= before.tv_sec && told.tv_sec <= before.tv_sec + 10);
+	MUST(send(s[0], "b", 1, 0));
+	MUST(clock_gettime(CLOCK_REALTIME, &now));
+	usleep(20000);
+	CHECK_STR(items(s[1], 200, &told), "35:32 flags 0");
+	CHECK(told.tv_sec < now.tv_sec || (told.tv_sec == now.tv_sec && told.tv_nsec <= now.tv_nsec));
+	CHECK_EQ(setsockopt(s[1], SOL_SOCKET, SO_TIMESTAMP, &on, sizeof(on)), 0);
+	CHECK_EQ(getsockopt(s[1], SOL_SOCKET, SO_TIMESTAMPNS, &value, &len), 0);
+	CHECK_EQ(value, 0);
+	CHECK_EQ(getsockopt(s[1], SOL_SOCKET, SO_TIMESTAMP, &value, &len), 0);
+	CHECK_EQ(value, 1);
+	CHECK_EQ(setsockopt(s[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
+	MUST(send(s[0], "c", 1, 0));
+	CHECK_STR(items(s[1], 200, &told), "29:32 2:28 flags 0");
+	CHECK(told.tv_nsec < 1000000);
+	MUST(send(s[0], "d", 1, 0));
+	CHECK_STR(items(s[1], 24, &told), "29:24 flags 8");
+	MUST(send(s[0], "e", 1, 0));
+	CHECK_STR(items(s[1], 8, &told), "flags 8");
+	CHECK_EQ(setsockopt(s[1], SOL_SOCKET, SO_TIMESTAMPNS, &off, sizeof(off)), 0);
+	MUST(send(s[0], "f", 1, 0));
+	CHECK_STR(items(s[1], 200, &told), "2:28 flags 0");
+	MUST(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, s));
+	MUST(setsockopt(s[1], SOL_SOCKET, SO_TIMESTAMP, &on, sizeof(on)));
+	MUST(send(s[0], "g", 1, 0));
+	CHECK_STR(items(s[1], 200, &told), "29:32 flags 0");
+	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, s));
+	MUST(setsockopt(s[1], SOL_SOCKET, SO_TIMESTAMP, &on, sizeof(on)));
+	MUST(send(s[0], "h", 1, 0));
+	CHECK_STR(items(s[1], 200, &told), "flags 0");
+}
