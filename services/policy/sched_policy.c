@@ -13,7 +13,7 @@
  * Invariant: an entity is on a tree only on behalf of the framework's "ready"; whoever takes it off either returns it from `pick`
  * or puts it on another.
  *
- * Lock order: one queue's lock at a time, a leaf. The atomics of a queue are read without it, as hints.
+ * Lock order: one queue's lock at a time, a leaf. The atomics of a queue are read without it, as hints: so a tick among fair tasks takes no lock.
  */
 #include <cadre/atomic.h>
 #include <cadre/rbtree.h>
@@ -77,10 +77,13 @@ struct run_queue {
 	u64 last_order GUARDED_BY(&lock), first_order GUARDED_BY(&lock); /* distances from ORDER_MIDDLE, up and down */
 	u64 rt_since GUARDED_BY(&lock), rt_used GUARDED_BY(&lock);
 	u64 balanced GUARDED_BY(&lock);     /* when it last looked at the others */
-	u64 busy_ns GUARDED_BY(&lock), picks GUARDED_BY(&lock); /* time used by all tasks; tasks picked from it */
-	struct sched_entity *current;       /* last picked; only ever compared */
+	u64 picks GUARDED_BY(&lock);        /* tasks picked from it */
+	struct sched_entity *current;       /* last picked; only ever compared with what runs */
 	u32 nfair GUARDED_BY(&lock);        /* ready fair tasks */
-	struct atomic64 minimum;            /* never falls; changed under the lock */
+	struct atomic32 first_rank;         /* of the first ready task, 0 where there is none; changed under the lock */
+	struct atomic64 first_vruntime;     /* likewise: of the first, where that is a fair one; else a time that never comes */
+	struct atomic64 busy_ns;            /* time used by all tasks; written by its CPU alone */
+	struct atomic64 minimum;            /* never falls; written by its CPU alone */
 	struct atomic64 running;            /* the running task's vruntime */
 	struct atomic32 running_rank;
 	struct atomic32 running_idle;       /* 1: what runs is SCHED_IDLE */
@@ -102,8 +105,9 @@ entity_allowed(const struct sched_entity *entity, u32 cpu)
 	return cpu_set_has((struct cpu_set){ atomic64_load_relaxed(&entity->affinity) }, cpu);
 }
 
+/** On the queue's own CPU. */
 static void
-queue_advance(struct run_queue *queue, u64 vruntime) MUST_HOLD(&queue->lock)
+queue_advance(struct run_queue *queue, u64 vruntime)
 {
 	if (vruntime > atomic64_load_relaxed(&queue->minimum))
 		atomic64_store_relaxed(&queue->minimum, vruntime);
@@ -116,6 +120,16 @@ entity_claim(struct sched_entity *entity)
 	return atomic32_exchange(&entity->claimed, 1) == 0;
 }
 
+/** Says who is first now. */
+static inline void
+queue_first_changed(struct run_queue *queue) MUST_HOLD(&queue->lock)
+{
+	const struct sched_entity *first = entity_tree_first(&queue->ready);
+	u32 rank = first != nullptr ? first->queued_rank : 0;
+	atomic32_store_relaxed(&queue->first_rank, rank);
+	atomic64_store_relaxed(&queue->first_vruntime, first != nullptr && rank == 0 ? first->vruntime : ~(u64)0);
+}
+
 /** Puts it, claimed, behind its equals, or before them. */
 static void
 queue_insert(struct run_queue *queue, struct sched_entity *entity, bool front) MUST_HOLD(&queue->lock)
@@ -126,6 +140,7 @@ queue_insert(struct run_queue *queue, struct sched_entity *entity, bool front) M
 	entity->queued_rank = atomic32_load_relaxed(&entity->rank);
 	entity->queued = entity_tree_insert(&queue->ready, entity);
 	queue->nfair += entity->queued_rank == 0 ? 1 : 0;
+	queue_first_changed(queue);
 	(void)atomic32_add_relaxed(&queue->nready, 1);
 }
 
@@ -135,6 +150,7 @@ queue_remove(struct run_queue *queue, struct sched_entity *entity) MUST_HOLD(&qu
 	entity_tree_remove(&queue->ready, entity);
 	entity->queued = false;
 	queue->nfair -= entity->queued_rank == 0 ? 1 : 0;
+	queue_first_changed(queue);
 	(void)atomic32_sub(&queue->nready, 1);
 	atomic32_store(&entity->claimed, 0);
 }
@@ -156,9 +172,9 @@ static void
 entity_place(struct run_queue *queue, struct sched_entity *entity, enum sched_reason reason) MUST_HOLD(&queue->lock)
 {
 	u64 minimum = atomic64_load_relaxed(&queue->minimum), credit = reason == SCHED_WAKE ? SLEEPER_CREDIT : 0;
-	struct sched_entity *last = entity_tree_last(&queue->ready);
 	entity->vruntime = MAX(entity->vruntime, minimum > credit ? minimum - credit : 0);
-	if (reason == SCHED_YIELD && last != nullptr && last->queued_rank == 0)
+	struct sched_entity *last = reason == SCHED_YIELD ? entity_tree_last(&queue->ready) : nullptr;
+	if (last != nullptr && last->queued_rank == 0)
 		entity->vruntime = MAX(entity->vruntime, last->vruntime);
 }
 
@@ -207,6 +223,8 @@ least_loaded(const struct sched_entity *entity, u32 first, bool idle_only)
 static u32
 policy_select_cpu(struct object *object, u32 last_cpu, enum sched_reason reason)
 {
+	if (cpu_count() == 1)
+		return 0;
 	struct sched_entity *entity = sched_entity_from(object);
 	if (reason == SCHED_YIELD || reason == SCHED_PREEMPTED)
 		return entity_allowed(entity, last_cpu) ? last_cpu : least_loaded(entity, last_cpu, false);
@@ -370,37 +388,68 @@ rt_tick(struct run_queue *queue, struct sched_entity *entity, const struct sched
 	return expired && first != nullptr && first->queued_rank == rank;
 }
 
+/** What runs on a CPU is what was picked there last: that needs no checked downcast. */
+static inline struct sched_entity *
+entity_running(const struct run_queue *queue, struct object *object)
+{
+	struct sched_entity *current = POINTER_LOAD(queue->current);
+	return current != nullptr && sched_entity_object(current) == object ? current : sched_entity_from(object);
+}
+
+/** A tick where real-time tasks are about. */
+static bool
+tick_rt(struct run_queue *queue, struct sched_entity *entity, u32 cpu, u64 ran_ns)
+{
+	IRQ_SPIN_SCOPE(&queue->lock);
+	struct sched_entity *first = queue_first(queue, cpu);
+	if (atomic32_load_relaxed(&entity->rank) != 0)
+		return rt_tick(queue, entity, first, ran_ns);
+	return first != nullptr && (first->queued_rank != 0 || (entity->slice_ns >= SLICE && first->vruntime <= entity->vruntime));
+}
+
+/** Where the first ready task stands, if that is a fair one; else a time that never comes. */
+static inline u64
+queue_first_vruntime(struct run_queue *queue)
+{
+	return atomic32_load_relaxed(&queue->nready) != 0 ? atomic64_load_relaxed(&queue->first_vruntime) : ~(u64)0;
+}
+
+/** Its share of the time that a fair task has used. */
+static void
+fair_charge(struct run_queue *queue, struct sched_entity *entity, u64 ran_ns)
+{
+	u32 weight = atomic32_load_relaxed(&entity->weight);
+	entity->vruntime += weight == WEIGHT_NORMAL ? ran_ns : ran_ns * WEIGHT_NORMAL / MAX(weight, (u32)1);
+	atomic64_store_relaxed(&queue->running, entity->vruntime);
+	queue_advance(queue, MIN(queue_first_vruntime(queue), entity->vruntime));
+}
+
 static bool
 policy_tick(struct object *object, u32 cpu, u64 ran_ns)
 {
-	struct sched_entity *entity = sched_entity_from(object);
 	struct run_queue *queue = ELEM(queues, cpu);
-	IRQ_SPIN_SCOPE(&queue->lock);
-	struct sched_entity *first = queue_first(queue, cpu);
+	struct sched_entity *entity = entity_running(queue, object);
+	u32 rank = atomic32_load_relaxed(&entity->rank);
 	entity->slice_ns += ran_ns;
-	queue->busy_ns += ran_ns;
+	atomic64_store_relaxed(&queue->busy_ns, atomic64_load_relaxed(&queue->busy_ns) + ran_ns);
 	if (!entity_allowed(entity, cpu))
 		return true;
-	atomic32_store_relaxed(&queue->running_rank, atomic32_load_relaxed(&entity->rank));
-	if (atomic32_load_relaxed(&entity->rank) != 0)
-		return rt_tick(queue, entity, first, ran_ns);
-
-	entity->vruntime += ran_ns * WEIGHT_NORMAL / MAX(atomic32_load_relaxed(&entity->weight), (u32)1);
-	atomic64_store_relaxed(&queue->running, entity->vruntime);
-	bool fair = first != nullptr && first->queued_rank == 0;
-	queue_advance(queue, fair ? MIN(first->vruntime, entity->vruntime) : entity->vruntime);
-	if (first != nullptr && first->queued_rank != 0)
-		return true;
-	return fair && entity->slice_ns >= SLICE && first->vruntime <= entity->vruntime;
+	atomic32_store_relaxed(&queue->running_rank, rank);
+	if (rank == 0)
+		fair_charge(queue, entity, ran_ns);
+	if (rank != 0 || atomic32_load_relaxed(&queue->first_rank) != 0)
+		return tick_rt(queue, entity, cpu, ran_ns);
+	return entity->slice_ns >= SLICE && queue_first_vruntime(queue) <= entity->vruntime;
 }
 
 static u64
 policy_next_tick(struct object *object, u32 cpu, u64 now_ns)
 {
-	struct sched_entity *entity = sched_entity_from(object);
+	struct run_queue *queue = ELEM(queues, cpu);
+	struct sched_entity *entity = entity_running(queue, object);
 	if (!entity_allowed(entity, cpu))
 		return now_ns;
-	if (atomic32_load(&ELEM(queues, cpu)->nready) == 0)
+	if (atomic32_load(&queue->nready) == 0)
 		return TIME_NEVER;
 	if (atomic32_load_relaxed(&entity->rank) != 0)
 		return now_ns + RT_PERIOD / 100;
@@ -539,7 +588,7 @@ sched_cpu_stat(u32 cpu)
 {
 	struct run_queue *queue = ELEM(queues, cpu);
 	IRQ_SPIN_SCOPE(&queue->lock);
-	return (struct sched_cpu_stat){ .busy_ns = queue->busy_ns, .switches = queue->picks };
+	return (struct sched_cpu_stat){ .busy_ns = atomic64_load_relaxed(&queue->busy_ns), .switches = queue->picks };
 }
 
 bool
