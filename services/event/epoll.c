@@ -248,7 +248,7 @@ sys_epoll_ctl(i32 epfd, i32 op, i32 fd, uaddr_t event)
 static u32
 epoll_file_poll(struct file *file, struct poll_table *scoped table)
 {
-	struct epoll *epoll = epoll_from(file->private);
+	struct epoll *epoll = file->epoll;
 	poll_add(table, &epoll->queue);
 	if (!epoll_may_be_ready(epoll))
 		return 0;
@@ -268,7 +268,7 @@ epoll_file_poll(struct file *file, struct poll_table *scoped table)
 static void
 epoll_file_release(struct file *file)
 {
-	struct epoll *epoll = epoll_from(file->private);
+	struct epoll *epoll = file->epoll;
 	{
 		MUTEX_SCOPE(&epoll->lock);
 		u64 i = 0;
@@ -289,7 +289,7 @@ item_describe(struct epoll_item *item, struct bytes text)
 static size_t
 epoll_describe(struct file *file, struct bytes text)
 {
-	struct epoll *epoll = epoll_from(file->private);
+	struct epoll *epoll = file->epoll;
 	MUTEX_SCOPE(&epoll->lock);
 	size_t len = 0;
 	u64 i = 0;
@@ -313,6 +313,7 @@ epoll_file(struct epoll *epoll, u32 flags, u64 *scoped result)
 	TRY(file_create(&epoll_ops, epoll_object(epoll), O_RDWR, FILE_READ | FILE_WRITE, TEXT("anon_inode:[eventpoll]"), &file));
 	epoll_get(epoll);   /* the file's own */
 	epoll->file = file;
+	file->epoll = epoll;
 	i32 fd = 0;
 	TRY(fd_install(file, 0, (flags & EPOLL_CLOEXEC) != 0, &fd));
 	*result = (u64)fd;

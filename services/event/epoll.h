@@ -6,7 +6,7 @@
  * epoll_wait asks the file whether it really is. Neither an item nor a set holds a reference to a watched file: when the last
  * reference to that goes, `epoll_file_gone` takes its items out first.
  *
- * Lock order: nest_lock → epoll.lock (an outer set's before an inner one's) → watched.lock → poll_queue.lock → epoll.ready_lock.
+ * Lock order: nest_lock → epoll.lock (an outer set's before an inner one's) → file.watch_lock → poll_queue.lock → epoll.ready_lock.
  * Invariant: an item is in `items` as long as item->linked; then its file is alive or waits for epoll.lock in epoll_file_gone.
  */
 #pragma once
@@ -34,19 +34,11 @@ struct epoll_item {
 	u64 data;                           /* under epoll.lock */
 	struct epoll_item *same_fd;         /* the next one with this number, of another file; under epoll.lock */
 	LIST_LINK(struct epoll_item) ready_link;
-	LIST_LINK(struct epoll_item) file_link; /* under watched.lock */
+	struct epoll_item *file_next, *file_prev; /* the others that watch the file; under its watch_lock */
 };
 OBJECT_DECLARE(epoll_item);
 XARRAY_OF(epoll_items, struct epoll_item);
 LIST_OF(epoll_ready_list, struct epoll_item, ready_link);
-LIST_OF(epoll_file_list, struct epoll_item, file_link);
-
-/** What watches one file: its `epoll_items`. Made with the first item, gone with the file. */
-struct epoll_watched {
-	struct spin_lock lock;
-	struct epoll_file_list items GUARDED_BY(&lock);
-};
-OBJECT_DECLARE(epoll_watched);
 
 struct epoll {
 	struct mutex lock;
@@ -71,7 +63,7 @@ extern const struct file_ops epoll_ops;
 static inline struct epoll *
 epoll_of(struct file *file)
 {
-	return file_is(file, &epoll_ops) ? epoll_from(file->private) : nullptr;
+	return file_is(file, &epoll_ops) ? file->epoll : nullptr;
 }
 
 /* epoll_nest.c */

@@ -15,9 +15,7 @@ epoll_item_release(struct epoll_item *item)
 		epoll_put(item->epoll);
 }
 OBJECT_DEFINE_RELEASE(epoll_item);
-OBJECT_DEFINE(epoll_watched);
 
-static struct spin_lock watched_install;    /* file.epoll_items is set once, under this */
 static struct atomic64 watches_max;
 
 u64
@@ -70,7 +68,7 @@ epoll_ready_drop(struct epoll *epoll, struct epoll_item *item)
 static bool
 item_woken(struct poll_watch *watch, u32 events)
 {
-	struct epoll_item *item = epoll_item_from(watch->owner);
+	struct epoll_item *item = watch->epoll_item;
 	u32 wanted = atomic32_load_relaxed(&item->events) & ~(u32)EPOLL_PRIVATE;
 	if (wanted == 0 || (events != 0 && (events & wanted) == 0))
 		return false;
@@ -89,6 +87,7 @@ item_watch(struct poll_table *scoped table, struct poll_queue *queue)
 	item->used += 1;
 	watch->fn = item_woken;
 	watch->owner = table->owner;
+	watch->epoll_item = item;
 	watch->exclusive = (atomic32_load_relaxed(&item->events) & EPOLLEXCLUSIVE) != 0;
 	poll_watch_add(queue, watch);
 	return OK;
@@ -100,33 +99,28 @@ epoll_item_ask(struct epoll_item *item, struct poll_table *scoped table)
 	return file_poll(item->file, table) & atomic32_load_relaxed(&item->events) & ~(u32)EPOLL_PRIVATE;
 }
 
-static struct epoll_watched *
-watched_of(struct file *file)
+static void
+file_link(struct file *file, struct epoll_item *item)
 {
-	struct object *object = POINTER_LOAD(file->epoll_items);
-	return object != nullptr ? epoll_watched_from(object) : nullptr;
+	(void)atomic32_or(&file->state, FILE_WATCHED);
+	SPIN_SCOPE(&file->watch_lock);
+	struct epoll_item *next = file->watched_by;
+	item->file_next = next;
+	if (next != nullptr)
+		next->file_prev = item;
+	file->watched_by = item;
 }
 
-/** The file's list of items, made if there is none. => null: memory is gone */
-static struct epoll_watched *
-watched_make(struct file *file)
+static void
+file_unlink(struct file *file, struct epoll_item *item)
 {
-	struct epoll_watched *watched = watched_of(file);
-	if (watched != nullptr)
-		return watched;
-	struct epoll_watched *fresh = epoll_watched_alloc();
-	if (fresh == nullptr)
-		return nullptr;
-	{
-		SPIN_SCOPE(&watched_install);
-		watched = watched_of(file);
-		if (watched == nullptr) {
-			POINTER_PUBLISH(file->epoll_items, epoll_watched_object(fresh));
-			return fresh;
-		}
-	}
-	epoll_watched_put(fresh);
-	return watched;
+	SPIN_SCOPE(&file->watch_lock);
+	if (item->file_next != nullptr)
+		item->file_next->file_prev = item->file_prev;
+	if (item->file_prev != nullptr)
+		item->file_prev->file_next = item->file_next;
+	else
+		file->watched_by = item->file_next;
 }
 
 /** Puts the item into the set's index at its number, behind one of another file that is there. */
@@ -167,11 +161,7 @@ epoll_remove(struct epoll *epoll, struct epoll_item *item)
 		poll_watch_remove(ELEM(item->watches, i));
 	epoll_ready_drop(epoll, item);
 	items_unlink(epoll, item);
-	struct epoll_watched *watched = watched_of(item->file);
-	{
-		SPIN_SCOPE(&watched->lock);
-		epoll_file_list_remove(&watched->items, item);
-	}
+	file_unlink(item->file, item);
 	(void)user_count_add(&epoll->user->epoll_watches, ~(u64)0);
 	epoll_item_put(item);
 }
@@ -180,10 +170,9 @@ epoll_remove(struct epoll *epoll, struct epoll_item *item)
 static err_t
 item_make(struct epoll *epoll, struct file *file, i32 fd, struct epoll_item **scoped out) MUST_HOLD(&epoll->lock)
 {
-	struct epoll_watched *watched = watched_make(file);
 	REF_SCOPE(epoll_item, item);
 	item = epoll_item_alloc();
-	if (item == nullptr || watched == nullptr)
+	if (item == nullptr)
 		return ENOMEM;
 	epoll_get(epoll);
 	item->epoll = epoll;
@@ -198,8 +187,7 @@ item_make(struct epoll *epoll, struct file *file, i32 fd, struct epoll_item **sc
 		(void)user_count_add(&epoll->user->epoll_watches, ~(u64)0);
 		return err;
 	}
-	SPIN_SCOPE(&watched->lock);
-	epoll_file_list_push_back(&watched->items, item);
+	file_link(file, item);
 	*out = item;
 	item = nullptr;     /* the set's index has it */
 	return OK;
@@ -243,10 +231,10 @@ epoll_change(struct epoll *epoll, struct epoll_item *item, u32 events, u64 data)
 
 /** The file's first item, with a reference. */
 static struct epoll_item *
-watched_first(struct epoll_watched *watched)
+watched_first(struct file *file)
 {
-	SPIN_SCOPE(&watched->lock);
-	struct epoll_item *item = epoll_file_list_first(&watched->items);
+	SPIN_SCOPE(&file->watch_lock);
+	struct epoll_item *item = file->watched_by;
 	if (item != nullptr)
 		epoll_item_get(item);
 	return item;
@@ -255,10 +243,7 @@ watched_first(struct epoll_watched *watched)
 void
 epoll_file_gone(struct file *file)
 {
-	struct epoll_watched *watched = watched_of(file);
-	if (watched == nullptr)
-		return;
-	for (struct epoll_item *item = watched_first(watched); item != nullptr; item = watched_first(watched)) {
+	for (struct epoll_item *item = watched_first(file); item != nullptr; item = watched_first(file)) {
 		{
 			struct epoll *epoll = item->epoll;
 			MUTEX_SCOPE(&epoll->lock);
@@ -267,6 +252,4 @@ epoll_file_gone(struct file *file)
 		}
 		epoll_item_put(item);
 	}
-	file->epoll_items = nullptr;
-	epoll_watched_put(watched);
 }

@@ -36,19 +36,15 @@ static u32 depth_above(struct epoll *epoll, u32 level) MUST_HOLD(&epoll_nest_loc
 static struct epoll *
 outer_at(struct epoll *epoll, u32 n)
 {
-	struct object *object = POINTER_LOAD(epoll->file->epoll_items);
-	if (object == nullptr)
+	struct file *file = epoll->file;
+	SPIN_SCOPE(&file->watch_lock);
+	struct epoll_item *item = file->watched_by;
+	for (; item != nullptr && n > 0; n--)
+		item = item->file_next;
+	if (item == nullptr)
 		return nullptr;
-	struct epoll_watched *watched = epoll_watched_from(object);
-	SPIN_SCOPE(&watched->lock);
-	LIST_FOR(epoll_file_list, item, &watched->items) {
-		if (n == 0) {
-			epoll_get(item->epoll);
-			return item->epoll;
-		}
-		n--;
-	}
-	return nullptr;
+	epoll_get(item->epoll);
+	return item->epoll;
 }
 
 /** How many sets lie around `epoll`, at most. */

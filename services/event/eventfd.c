@@ -15,8 +15,7 @@ enum : u32 { EFD_SEMAPHORE = 1, EFD_CLOEXEC = O_CLOEXEC, EFD_NONBLOCK = O_NONBLO
 enum : u64 { EVENTFD_MAX = ~(u64)0 };
 
 struct eventfd {
-	struct spin_lock lock;
-	struct atomic64 count;      /* changed under lock */
+	struct atomic64 count;
 	bool semaphore;             /* [const] a read takes 1 */
 	u32 id;                     /* [const] for fdinfo */
 	struct poll_queue queue;
@@ -30,12 +29,12 @@ static struct atomic32 eventfd_ids;
 static err_t
 eventfd_take(struct eventfd *event, u64 *scoped value)
 {
-	SPIN_SCOPE(&event->lock);
 	u64 count = atomic64_load_relaxed(&event->count);
-	if (count == 0)
-		return EAGAIN;
-	*value = event->semaphore ? 1 : count;
-	atomic64_store_release(&event->count, count - *value);
+	do {
+		if (count == 0)
+			return EAGAIN;
+		*value = event->semaphore ? 1 : count;
+	} while (!atomic64_cas(&event->count, &count, count - *value));
 	return OK;
 }
 
@@ -43,11 +42,11 @@ eventfd_take(struct eventfd *event, u64 *scoped value)
 static err_t
 eventfd_add(struct eventfd *event, u64 value)
 {
-	SPIN_SCOPE(&event->lock);
 	u64 count = atomic64_load_relaxed(&event->count);
-	if (EVENTFD_MAX - count <= value)
-		return EAGAIN;
-	atomic64_store_release(&event->count, count + value);
+	do {
+		if (EVENTFD_MAX - count <= value)
+			return EAGAIN;
+	} while (!atomic64_cas(&event->count, &count, count + value));
 	return OK;
 }
 

@@ -45,7 +45,7 @@ file_release(struct file *file)
 	if ((file->mode & FILE_OPENED) != 0) {
 		if ((file->mode & FILE_NOTIFY) != 0)
 			fs_notify(file->dentry, (file->mode & FILE_WRITE) != 0 ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
-		if (file->epoll_items != nullptr && gone_hook != nullptr)
+		if ((atomic32_load(&file->state) & FILE_WATCHED) != 0 && gone_hook != nullptr)
 			gone_hook(file);
 		file_locks_release(file);
 		if (file->ops->release != nullptr)

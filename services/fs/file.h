@@ -26,6 +26,8 @@ struct inode;
 struct pipe;
 struct unix_sock;
 struct eventfd;
+struct epoll;
+struct epoll_item;
 struct dentry;
 struct mount;
 struct path;
@@ -95,7 +97,7 @@ enum file_mode : u32 {
 	FILE_OPENED = 256,                  /* open succeeded: release is due */
 };
 enum : u32 { FILE_WRITE_AT = (u32)1 << 31 };        /* beside open flags, in ops->write: pwrite(2), the position stays */
-enum file_state : u32 { FILE_INSTALLED = 1, FILE_SHARED = 2 };
+enum file_state : u32 { FILE_INSTALLED = 1, FILE_SHARED = 2, FILE_WATCHED = 4 /* epoll sets watch it, or have */ };
 
 struct file {
 	const struct file_ops *ops;         /* [const] once open */
@@ -108,6 +110,7 @@ struct file {
 	struct pipe *pipe;                  /* [const] after open */
 	struct unix_sock *unix_sock;        /* [const] after open */
 	struct eventfd *eventfd;            /* [const] after open */
+	struct epoll *epoll;                /* [const] after open */
 	struct dentry *dentry;              /* [const] counted; of an anonymous file: names its kind, not counted */
 	struct mount *mount;                /* [const] counted; null for anonymous files */
 	struct cred *cred;                  /* [const] counted: the opener's */
@@ -117,7 +120,8 @@ struct file {
 	struct inode *own_inode;            /* anonymous files: made when somebody asks; counted */
 	struct atomic32 owner_pid, owner_kind, owner_signal;  /* fcntl(F_SETOWN …), fs/async.c */
 	struct object *async;               /* SIGIO: fs/async.c; counted */
-	struct object *epoll_items;         /* event/epoll.c: what watches this file; under epoll's lock */
+	struct spin_lock watch_lock;
+	struct epoll_item *watched_by GUARDED_BY(&watch_lock);  /* event/epoll.c: the first of the items that watch it; not counted */
 	struct atomic64 readahead, version;
 };
 OBJECT_DECLARE(file);   /* file_get, file_put … */
@@ -155,7 +159,7 @@ static inline bool file_is(const struct file *file, const struct file_ops *ops) 
 /** Bytes of text for /proc/PID/fd/N: a path, or what `kind` says. => *len is the length of the whole */
 err_t file_text(struct file *file, struct bytes text, size_t *scoped len);
 
-/** For event/epoll.c: `gone` is called for a file with epoll_items, once its last reference is gone, before ops->release. May sleep. Set once at boot. */
+/** For event/epoll.c: `gone` is called for a file that is FILE_WATCHED, once its last reference is gone, before ops->release. May sleep. Set once at boot. */
 typedef void file_gone_fn(struct file *file);
 void file_gone_register(file_gone_fn *gone);
 

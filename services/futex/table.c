@@ -65,16 +65,17 @@ struct futex_waiter *
 futex_self(void)
 {
 	struct thread *thread = thread_current();
-	struct object **slot = ELEM(thread->extra, THREAD_EXTRA_FUTEX);
-	if (*slot == nullptr) {
-		struct futex_waiter *waiter = futex_waiter_alloc();
-		if (waiter == nullptr)
-			return nullptr;
-		waiter->sleeper = waiter;
-		waiter->tid = atomic32_load_relaxed(&thread->tid);
-		*slot = futex_waiter_object(waiter);
-	}
-	return futex_waiter_from(*slot);
+	struct futex_waiter *waiter = thread->futex_waiter;
+	if (__builtin_expect(waiter != nullptr, 1))
+		return waiter;
+	waiter = futex_waiter_alloc();
+	if (waiter == nullptr)
+		return nullptr;
+	waiter->sleeper = waiter;
+	waiter->tid = atomic32_load_relaxed(&thread->tid);
+	*ELEM(thread->extra, THREAD_EXTRA_FUTEX) = futex_waiter_object(waiter);
+	thread->futex_waiter = waiter;
+	return waiter;
 }
 
 static void
@@ -85,6 +86,7 @@ futex_thread_exit(struct thread *thread)
 		return;
 	futex_waiter_put_rcu(futex_waiter_from(*slot));
 	*slot = nullptr;
+	thread->futex_waiter = nullptr;
 }
 
 /* --- queueing --- */

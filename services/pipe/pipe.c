@@ -229,6 +229,8 @@ pipe_read(struct file *file, struct uio *scoped uio, u64 off, u32 flags)
 	u64 before = uio->left;
 	while (uio->left != 0) {
 		bool was_full = false, ended = false;
+		if (!pipe_readable(pipe))
+			TRY(pipe_wait_readable(pipe, flags));
 		err_t err = OK;
 		{
 			MUTEX_SCOPE(&pipe->lock);
@@ -239,7 +241,6 @@ pipe_read(struct file *file, struct uio *scoped uio, u64 off, u32 flags)
 		pipe_tell_writers(pipe, was_full);
 		if (uio->left != before || err != OK || ended)
 			return err;
-		TRY(pipe_wait_readable(pipe, flags));
 	}
 	return OK;
 }

@@ -22,6 +22,7 @@ enum poll_events : u32 {
 };
 
 struct poll_watch;
+struct epoll_item;
 /**
  * Called when `events` (0: unknown) may have become true. Interrupts are off; must not sleep, nor call poll_* on the same queue.
  * => whether somebody was woken by it: one exclusive watcher that says so is enough.
@@ -33,6 +34,7 @@ struct poll_queue;
 struct poll_watch {
 	poll_fn *fn;                        /* [const] */
 	struct object *owner;               /* [const] not counted: the watcher takes itself off before it goes */
+	struct epoll_item *epoll_item;      /* [const] the owner by its own type, where it is one */
 	struct poll_queue *queue;           /* where it is; under the queue's lock */
 	bool exclusive;                     /* [const] while it is on a queue. EPOLLEXCLUSIVE: one of these is woken a wake-up */
 	u64 key;                            /* the watcher's own */

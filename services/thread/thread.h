@@ -27,6 +27,7 @@ struct fd_table;
 struct fs_context;
 struct signal_thread;
 struct signal_process;
+struct futex_waiter;
 struct file;
 struct process;
 struct process_group;
@@ -81,6 +82,7 @@ struct thread {
 	struct atomic64 faults_minor, faults_major, switches_voluntary;
 	struct atomic32 ended;              /* 1: it has left its process' work behind: a zombie leader, or about to go */
 	LIST_LINK(struct thread) process_link;     /* process.threads, under process.lock */
+	struct futex_waiter *futex_waiter;  /* [self] the one in `extra` by its own type, once there is one; not counted */
 	struct object *extra[4];            /* [self] private objects of services above, e.g. sched; see enum thread_extra */
 };
 OBJECT_DECLARE(thread);

@@ -231,6 +231,11 @@ uio_take_frame(struct uio *scoped uio, struct frame *frame, size_t off, size_t l
 err_t
 uio_put_zeroes(struct uio *scoped uio, size_t len)
 {
+	size_t whole = 0;
+	if (is_one_part(uio, len) && user_zero(uio->base, len, &whole) == OK) {
+		segment_advance(uio, len);
+		return OK;
+	}
 	for (len = MIN(len, uio->left); len > 0 && uio->len > 0;) {
 		size_t part = part_next(uio, len, true);
 		if (uio->kernel != nullptr)
