@@ -18,20 +18,22 @@
  * (SMAP). */
 FUNCTION(x86_user_copy)
 	movq %rdx, %rax                   /* left to do */
-	cmpq $32, %rax
+	cmpq $64, %rax
+	jae 7f
+1:	cmpq $8, %rax
 	jb 3f
-7:
-	.irp off, 0, 8, 16, 24
-1:	movq \off(%rsi), %r8
-2:	movq %r8, \off(%rdi)
-	may_fault 1b, 3f
-	may_fault 2b, 3f
-	.endr
-	addq $32, %rsi
-	addq $32, %rdi
-	subq $32, %rax
-	cmpq $32, %rax
-	jae 7b
+8:	movq (%rsi), %r8
+9:	movq %r8, (%rdi)
+	addq $8, %rsi
+	addq $8, %rdi
+	subq $8, %rax
+	jmp 1b
+7:	movq %rax, %rcx
+	andl $7, %eax
+	shrq $3, %rcx
+2:	rep movsq                         /* at a fault rcx has the words left, and the addresses stand there */
+	jmp 3f
+0:	leaq (%rax, %rcx, 8), %rax
 3:	testq %rax, %rax
 	jz 6f
 4:	movb (%rsi), %r8b
@@ -43,6 +45,9 @@ FUNCTION(x86_user_copy)
 6:	subq %rax, %rdx
 	movq %rdx, %rax
 	ret
+	may_fault 8b, 3b
+	may_fault 9b, 3b
+	may_fault 2b, 0b
 	may_fault 4b, 6b
 	may_fault 5b, 6b
 

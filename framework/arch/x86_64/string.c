@@ -11,7 +11,7 @@
 
 #define NO_BUILTIN __attribute__((no_builtin("memcpy", "memmove", "memset", "memcmp")))
 
-enum : size_t { WORD = sizeof(u64) };
+enum : size_t { WORD = sizeof(u64), LONG = 256 /* bytes from which the processor's own loop is worth its start */ };
 
 typedef u64 word_t __attribute__((aligned(1)));
 
@@ -29,6 +29,10 @@ memcpy(void *dst, const void *src, size_t len)
 		return dst;
 	}
 	u64 last = *(const word_t *)(from + len - WORD);   /* first of all: memmove's destination may lie below an overlapping source */
+	if (len >= LONG) {
+		left = (len - 1) / WORD;
+		__asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(left) : : "memory");
+	}
 #pragma clang loop unroll_count(8)
 	for (; left > WORD; left -= WORD, to += WORD, from += WORD)
 		*(word_t *)to = *(const word_t *)from;

@@ -3,7 +3,7 @@
 #include <arch/string.h>
 #include <test.h>
 
-enum : u32 { ROOM = 320 };
+enum : u32 { ROOM = 400 };
 static u8 from[ROOM], to[ROOM], want[ROOM];
 
 static void
@@ -17,7 +17,7 @@ TEST(copies_are_right_at_every_alignment_and_length)
 {
 	for (u32 d = 0; d < 9; d++)
 		for (u32 s = 0; s < 9; s++)
-			for (u32 len = 0; len < 200; len += len < 20 ? 1 : 13) {
+			for (u32 len = 0; len < 360; len += len < 20 ? 1 : 13) {
 				fill();
 				for (u32 i = 0; i < len; i++)
 					want[d + i] = from[s + i];
@@ -30,7 +30,7 @@ TEST(moves_are_right_where_they_overlap)
 {
 	for (u32 d = 0; d < 40; d += 3)
 		for (u32 s = 0; s < 40; s += 3)
-			for (u32 len = 0; len < 200; len += len < 20 ? 3 : 37) {
+			for (u32 len = 0; len < 350; len += len < 20 ? 3 : 37) {
 				fill();
 				u8 copy[ROOM];
 				for (u32 i = 0; i < ROOM; i++)
@@ -45,7 +45,7 @@ TEST(moves_are_right_where_they_overlap)
 TEST(fills_are_right_at_every_alignment_and_length)
 {
 	for (u32 d = 0; d < 9; d++)
-		for (u32 len = 0; len < 200; len += len < 20 ? 1 : 13) {
+		for (u32 len = 0; len < 360; len += len < 20 ? 1 : 13) {
 			fill();
 			for (u32 i = 0; i < len; i++)
 				want[d + i] = 0xa5;

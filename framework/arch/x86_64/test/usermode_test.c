@@ -434,7 +434,11 @@ TEST(copies_stop_at_the_very_byte_that_faults)
 	for (u32 before = 0; before < 70; before++) {
 		memset(buffer, (int)before, sizeof(buffer));
 		EXPECT_EQ(arch_user_copy_out(end - before, buffer, 80), before);
+		memset(buffer, 0xff, sizeof(buffer));
 		EXPECT_EQ(arch_user_copy_in(buffer, end - before, 80), before);
+		for (u32 i = 0; i < sizeof(buffer); i++)
+			EXPECT_EQ(buffer[i], i < before ? before : 0xff);
+		EXPECT_EQ(arch_user_copy_in(buffer, end - before, 40), MIN(before, 40u));
 		EXPECT_EQ(arch_user_zero(end - before, 80), before);
 	}
 	u32 word = 5;
