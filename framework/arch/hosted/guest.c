@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Starting guests: a process of the host for each address-space identifier of each CPU, at its first use.
 #include <guest.h>
+#include <cadre/log.h>
 #include <arch/string.h>
 
 extern const u8 hosted_stub_image[], hosted_stub_image_end[];
@@ -10,21 +11,24 @@ enum : u64 { MFD_CLOEXEC = 1, F_DUPFD_CLOEXEC = 1030, WAIT_NO_HANG = 1, WAIT_ALL
 
 static struct guest guests[CPU_MAX][GUEST_ASIDS];   /* [self] of the CPU */
 static int image_fd = -1;                           /* [const] once a guest has started */
+static const struct guest_backend *const backends[] = { &guest_seccomp, &guest_ptrace };
 const struct guest_backend *guest_backend = &guest_seccomp;
+static bool chosen;                                 /* [const] by the user, or since a program has run */
+
+[[noreturn]] static void
+impossible(struct cbytes why, struct cbytes detail, u64 error)
+{
+	u8 text[256];
+	struct bytes to = { text, sizeof(text) };
+	size_t len = format_text(to, "hosted: cannot run user programs here: {}{} (error {} of the host)\n", why, detail, error);
+	hosted_write(2, text, len);
+	arch_power_off(HOSTED_CANNOT_RUN);
+}
 
 void
-guest_impossible(const char *what, u64 error)
+guest_impossible(struct cbytes why, u64 error)
 {
-	char text[24], *at = text + sizeof(text);
-	*--at = '\n';
-	do
-		*--at = (char)('0' + error % 10);
-	while ((error /= 10) != 0);
-	hosted_write(2, "hosted: cannot run user programs: ", 34);
-	hosted_write(2, what, __builtin_strlen(what));
-	hosted_write(2, ": error ", 8);
-	hosted_write(2, at, (size_t)(text + sizeof(text) - at));
-	arch_power_off(HOSTED_CANNOT_RUN);
+	impossible(why, TEXT(""), error);
 }
 
 /** The stub's program as a file of the host. */
@@ -36,7 +40,7 @@ image_make(void)
 	size_t len = (size_t)(hosted_stub_image_end - hosted_stub_image);
 	long fd = HOST_CALL(HOST_MEMFD_CREATE, "cadre-stub", MFD_CLOEXEC);
 	if (fd < 0)
-		guest_impossible("no memory file", (u64)-fd);
+		guest_impossible(TEXT("memfd_create is refused"), (u64)-fd);
 	hosted_write((int)fd, hosted_stub_image, len);
 	/* Out of the way of what the new process closes. */
 	image_fd = (int)HOST_CALL(HOST_FCNTL, fd, F_DUPFD_CLOEXEC, 16);
@@ -141,18 +145,41 @@ guest_start(struct guest *guest, u32 index)
 		guest->slot->filtered = guest_backend->filtered;
 		long process = spawn(offset);
 		if (process < 0)
-			guest_impossible("no process", (u64)-process);
+			guest_impossible(TEXT("clone is refused"), (u64)-process);
 		guest->process = (i32)process;
 		guest->running = STUB_RUNNING | (u32)process;
 		if (started(guest) && guest_backend->attach(guest)) {
 			mirror_forget(guest);
 			return true;
 		}
-		guest->process = 0;
-		if (guest->slot->step != STUB_BEGUN)
+		bool begun = guest->slot->step != STUB_BEGUN;
+		guest_end(guest);
+		if (begun)
 			break;
 	}
 	return false;
+}
+
+/** The first guest of all decides how guests are run: by a filter, or if the host has none, by a tracer. */
+static void
+guest_start_any(struct guest *guest, u32 index)
+{
+	static const struct cbytes missing[] = {
+		[STUB_BEGUN] = TEXT("it does not let a program in a memory file be executed (execveat)"), [STUB_ALONE] = TEXT("munmap is refused"),
+		[STUB_SIGNALS] = TEXT("signals are refused"), [STUB_ORPHAN] = TEXT("prctl or robust futexes are refused"),
+		[STUB_FILTER] = TEXT("seccomp filters are refused"), [STUB_READY] = TEXT("ptrace is refused"),
+	};
+	bool started = guest_start(guest, index);
+	if (!started && !chosen && guest->slot->step == STUB_FILTER) {
+		log_warn("hosted: seccomp filters are refused (error {}): user programs are traced, which is slower", guest->slot->error);
+		guest_backend = &guest_ptrace;
+		started = guest_start(guest, index);
+		if (!started && guest->slot->step == STUB_READY)
+			impossible(TEXT("seccomp filters are refused, "), missing[STUB_READY], guest->slot->error);
+	}
+	if (!started)
+		guest_impossible(missing[MIN(guest->slot->step, (u32)STUB_READY)], guest->slot->error);
+	chosen = true;
 }
 
 struct guest *
@@ -166,9 +193,23 @@ guest_here(void)
 {
 	u16 asid = this_cpu()->arch.asid;
 	struct guest *guest = guest_of(asid);
-	if (guest->process == 0 && !guest_start(guest, this_cpu()->id * GUEST_ASIDS + asid - 1))
-		guest_impossible("the stub does not start", guest->slot->step * 1000 + guest->slot->error);
+	if (guest->process == 0)
+		guest_start_any(guest, this_cpu()->id * GUEST_ASIDS + asid - 1);
 	return guest;
+}
+
+bool
+guest_backend_choose(const char *name)
+{
+	for (u32 i = 0; i < COUNTOF(backends); i++) {
+		size_t len = __builtin_strlen(backends[i]->name);
+		if (len != __builtin_strlen(name) || memcmp(name, backends[i]->name, len) != 0)
+			continue;
+		guest_backend = backends[i];
+		chosen = true;
+		return true;
+	}
+	return false;
 }
 
 bool
@@ -200,7 +241,7 @@ guest_run(struct guest *guest)
 		}
 		/* The host has too many mappings of it, or too little memory: it starts again from none. */
 		if (++guest->refused > REFUSALS)
-			guest_impossible("mmap", guest->slot->failed);
+			guest_impossible(TEXT("mmap is refused"), guest->slot->failed);
 		mirror_forget(guest);
 	}
 }

@@ -48,8 +48,10 @@ struct guest_backend {
 	enum guest_stop (*run)(struct guest *guest);      /* until it stops */
 	u8 *(*fpu)(struct guest *guest);                  /* its FPU state, in the host's frame format, to read and to change; null: damaged */
 };
-extern const struct guest_backend *guest_backend;         /* [const] */
-extern const struct guest_backend guest_seccomp;
+extern const struct guest_backend *guest_backend;         /* [const] once a program runs */
+extern const struct guest_backend guest_seccomp, guest_ptrace;
+/** Only this one is tried. => false: there is none of that name */
+bool guest_backend_choose(const char *name);
 
 /** This CPU's guest for the loaded space, started. */
 struct guest *guest_here(void);
@@ -60,7 +62,8 @@ enum guest_stop guest_run(struct guest *guest);
 bool guest_kick(struct cpu *cpu);
 /** Ends the guest's process, if it has not ended by itself. */
 void guest_end(struct guest *guest);
-[[noreturn]] void guest_impossible(const char *what, u64 error);
+/** Ends everything, saying what of the host is missing. */
+[[noreturn]] void guest_impossible(struct cbytes why, u64 error);
 
 /* --- mirror.c: the translations that a guest has --- */
 /** The loaded space's entry for `at`, with accessed and dirty set as the processor does; 0: the access is not allowed, *seen is what is there. */

@@ -25,7 +25,7 @@ enum : int {
 enum : long {
 	HOST_READ = 0, HOST_WRITE = 1, HOST_POLL = 7, HOST_RT_SIGACTION = 13, HOST_GETPID = 39, HOST_FTRUNCATE = 77, HOST_SIGALTSTACK = 131,
 	HOST_GETTID = 186, HOST_FUTEX = 202, HOST_EXIT_GROUP = 231, HOST_TGKILL = 234, HOST_PROCESS_VM_READV = 310, HOST_MEMFD_CREATE = 319,
-	HOST_RT_SIGPROCMASK = 14, HOST_OPEN = 2, HOST_FSTAT = 5, HOST_IOCTL = 16, HOST_EVENTFD2 = 290, HOST_CLOSE = 3, HOST_KILL = 62, HOST_DUP2 = 33, HOST_WAIT4 = 61,
+	HOST_RT_SIGPROCMASK = 14, HOST_OPEN = 2, HOST_FSTAT = 5, HOST_IOCTL = 16, HOST_EVENTFD2 = 290, HOST_CLOSE = 3, HOST_KILL = 62, HOST_PTRACE = 101, HOST_DUP2 = 33, HOST_WAIT4 = 61,
 	HOST_FCNTL = 72, HOST_PERSONALITY = 135, HOST_SETRLIMIT = 160, HOST_SCHED_SETAFFINITY = 203, HOST_SCHED_GETAFFINITY = 204,
 	HOST_EXECVEAT = 322, HOST_CLOSE_RANGE = 436,
 };
@@ -72,6 +72,9 @@ hosted_by_signal(void)
 enum hosted_event : u32 { HOSTED_IPI = 1 /* shifted by enum ipi_kind */, HOSTED_TIMER = 8, HOSTED_IRQ = 16 };
 /** Posts an event to a CPU and gets its attention. Any thread. */
 void hosted_post(u32 cpu, u32 event);
+
+/** Takes the interrupts that wait with interrupts off and no switch of tasks, as those that come in user mode. */
+void hosted_interrupts_take(void);
 
 /** Raises interrupt input `gsi`, as a device does: for tests. Edges that come while it is masked are remembered, one of them. */
 void hosted_raise_irq(u32 gsi);

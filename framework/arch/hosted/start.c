@@ -146,12 +146,19 @@ option_serial(const char *what)
 		die("hosted: at most four --serial\n");
 }
 
+static void
+option_backend(const char *name)
+{
+	if (!guest_backend_choose(name))
+		die("hosted: --backend is seccomp or ptrace\n");
+}
+
 static void option_append(const char *words) { cmdline_add(words, ""); }
 static void option_filter(const char *text) { cmdline_add("filter=", text); }
 
 static const struct { const char *name; void (*take)(const char *value); } known[] = {
 	{ "--cpus", option_cpus }, { "--mem", option_mem }, { "--initrd", option_initrd }, { "--log", option_log }, { "--serial", option_serial },
-	{ "--append", option_append }, { "--filter", option_filter },
+	{ "--backend", option_backend }, { "--append", option_append }, { "--filter", option_filter },
 };
 
 static void
@@ -160,8 +167,8 @@ option_take(const char *name, const char *value)
 	for (u32 i = 0; i < COUNTOF(known); i++)
 		if (text_is(name, known[i].name) && value != nullptr)
 			return known[i].take(value);
-	die("usage: [--cpus N] [--mem SIZE] [--initrd FILE] [--log FILE] [--serial terminal|stdio|null|FD|FILE]… [--append WORDS] [--filter SUBSTR]\n"
-	    "       [--list] [KEY=VALUE …]\n");
+	die("usage: [--cpus N] [--mem SIZE] [--initrd FILE] [--log FILE] [--serial terminal|stdio|null|FD|FILE]… [--append WORDS]\n"
+	    "       [--backend seccomp|ptrace] [--filter SUBSTR] [--list] [KEY=VALUE …]\n");
 }
 
 int

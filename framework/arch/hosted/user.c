@@ -111,7 +111,7 @@ event_decode(struct guest *guest, struct user_event *event)
 	case HOST_SIGSYS: call_decode(guest, event); return true;
 	}
 	if (trap == EXCEPTION_PAGE && guest->signal == HOST_SIGBUS)
-		guest_impossible("memory of the host", 0);
+		guest_impossible(TEXT("it has no memory left"), 0);
 	if (trap == EXCEPTION_PAGE)
 		return !fault_decode(guest, event);
 	*event = (struct user_event){ .kind = USER_EXCEPTION, .vector = (u8)trap, .error = (u32)guest->regs[GUEST_ERROR] };
@@ -155,4 +155,6 @@ arch_user_enter(struct user_context *context, struct user_event *event)
 		*event = (struct user_event){ .kind = USER_EXCEPTION, .vector = EXCEPTION_PROTECTION };
 	else if (ran)
 		regs_save(guest, &context->regs);
+	if (event->kind == USER_INTERRUPTED)
+		hosted_interrupts_take();
 }

@@ -174,7 +174,7 @@ event_take(u32 *vector)
 }
 
 static void
-event_dispatch(u32 event, u32 vector)
+event_dispatch(u32 event, u32 vector, bool preemptible)
 {
 	interrupt_enter();
 	if (event == HOSTED_TIMER)
@@ -183,7 +183,7 @@ event_dispatch(u32 event, u32 vector)
 		irq_dispatch(ARCH_IRQ_VECTOR_BASE + vector);
 	else
 		ipi_dispatch((enum ipi_kind)__builtin_ctz(event));
-	interrupt_exit(true);
+	interrupt_exit(preemptible);
 }
 
 void
@@ -192,11 +192,18 @@ hosted_poll(void)
 	while (arch_irq_save() != 0) {
 		/* The dispatch may switch tasks and come back on another CPU: nothing of this one is kept across it. */
 		for (u32 vector = 0, event; (event = event_take(&vector)) != 0;)
-			event_dispatch(event, vector);
+			event_dispatch(event, vector, true);
 		asm volatile("movl $0, %%fs:hosted_masked@tpoff" : : : "memory");
 		if (!hosted_irq_wanted())
 			return;
 	}
+}
+
+void
+hosted_interrupts_take(void)
+{
+	for (u32 vector = 0, event; (event = event_take(&vector)) != 0;)
+		event_dispatch(event, vector, false);
 }
 
 void

@@ -137,7 +137,19 @@ filter_set(struct stub_slot *slot)
 	       step(slot, STUB_FILTER, call(CALL_SECCOMP, SET_FILTER, SPECULATION_ALLOWED, (u64)&program, 0, 0, 0));
 }
 
-/** On the slot's stack. The trap at the end makes the first signal frame, in which the kernel writes the program's registers. */
+/** What a tracer has it do, with any registers and a stack of its own choice; the trap gives the tracer its turn. */
+[[noreturn]] static void
+obey(void)
+{
+	commands_obey(SLOT);
+	asm volatile("int3");
+	__builtin_trap();
+}
+
+/**
+ * On the slot's stack. With a filter the trap at the end makes the first signal frame, in which the kernel writes the program's registers;
+ * a tracer has them itself.
+ */
 [[noreturn, gnu::used]] static void
 start(void)
 {
@@ -145,8 +157,11 @@ start(void)
 	bool ok = step(slot, STUB_ALONE, call(CALL_MUNMAP, 0, STUB_BASE, 0, 0, 0, 0)) &&
 	          step(slot, STUB_ALONE, call(CALL_MUNMAP, STACK_TOP, STUB_TOP - STACK_TOP, 0, 0, 0, 0)) && signals_set(slot) && ties_set(slot) &&
 	          (slot->filtered == 0 || filter_set(slot)) && step(slot, STUB_READY, 0);
-	if (ok)
+	slot->obey = (u64)obey;
+	if (ok && slot->filtered != 0)
 		asm volatile("int3");
+	if (ok)
+		stop(slot);
 	call(CALL_EXIT_GROUP, 1, 0, 0, 0, 0, 0);
 	__builtin_trap();
 }

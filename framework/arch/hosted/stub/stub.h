@@ -44,6 +44,7 @@ struct stub_slot {
 	u32 step, error;                  /* enum stub_step */
 	struct { u64 next, offset, pending; } robust;
 	u64 robust_entry;
+	u64 obey;                         /* the stub's function for a tracer */
 	struct stub_command commands[STUB_COMMANDS];
 	alignas(4096) u8 stack[STUB_SLOT_BYTES - 4096];
 };
