@@ -29,6 +29,9 @@ MACHINE  := --target=x86_64-unknown-linux-gnu -mcmodel=kernel -fno-pic -fno-asyn
 ARCHDIR  := framework/arch/x86_64
 # Each service function checks the stack's limit first (stack_limit.S).
 FENTRY   := -pg -mfentry
+# The framework's units are optimised as one program, and the services': never one with the other. The call between them stays a call, so what
+# containment must find in memory is there before a service's code goes on.
+LTO      := -flto=thin
 else
 HOSTED   := hosted
 MACHINE  := -fno-pic -fno-pie -fno-builtin -DCADRE_HOSTED
@@ -96,7 +99,7 @@ test run bench:
 $(OUT)/framework/%.o: framework/%.c Makefile
 	@mkdir -p $(@D)
 	@echo '  CC    $<'
-	$(Q)$(CC) $(FRAMEWORK) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(FRAMEWORK) $(if $(findstring /test/,$<),,$(LTO)) -MMD -MP -c -o $@ $<
 
 $(OUT)/framework/%.o: framework/%.S Makefile
 	@mkdir -p $(@D)
@@ -123,10 +126,10 @@ define SERVICE_RULE
 $(patsubst $(OUT)/$(OUT)/%,$(OUT)/%,$(OUT)/$(1))/%.o: $(1)/%.c $(SAFEC) Makefile | $(GEN_HDR)
 	@mkdir -p $$(@D)
 	@echo '  SAFEC $$<'
-	$(if $(HOSTED),,$(Q)$(SAFEC) --check-flags -- $(SAFE) $(2))
-	$(Q)$(SAFEC) -o $$(@:.o=.safec) $$< -- $(SAFE) $(2)
+	$(if $(HOSTED),,$(Q)$(SAFEC) --check-flags -- $(SAFE) $(LTO) $(2))
+	$(Q)$(SAFEC) -o $$(@:.o=.safec) $$< -- $(SAFE) $(LTO) $(2)
 	@echo '  CC    $$<'
-	$(Q)$(CC) $(SAFE) $(2) -MMD -MP -c -o $$@ $$<
+	$(Q)$(CC) $(SAFE) $(LTO) $(2) -MMD -MP -c -o $$@ $$<
 endef
 # Tests of services: framework code, as all tests, which sees what its module sees.
 define SERVICE_TEST_RULE
@@ -145,20 +148,32 @@ $(eval $(call SERVICE_RULE,examples/hello-kernel,))
 $(eval $(call SERVICE_RULE,tests/services,-Iservices/lib))
 
 # --- linking -------------------------------------------------------------------------------------
+# Optimised as a whole to one object; a frame that has become too large there is an error, too. What has not changed comes from a cache.
+WHOLE := $(LD) -r --fatal-warnings --thinlto-cache-dir=$(OUT)/lto --thinlto-cache-policy=prune_after=24h -o
+
+$(OUT)/framework.o: $(FW_OBJ)
+	@echo '  WHOLE $@'
+	$(Q)$(WHOLE) $@ $^
+
 # Linked twice: the second time with the table of symbols and lines made from the first, at the end, where it moves nothing.
+# An image has the framework, tests, and services.
 define IMAGE_RULE
-$(OUT)/$(1): $(call obj,$(2) $(3)) $(ARCHDIR)/kernel.lds tools/ksyms/ksyms.py
-	@echo '  LINK  $$@'
+$(OUT)/$(1).services.o: $(call obj,$(3))
+	@echo '  WHOLE $$@'
 	$(Q)$(SAFEC) --link $(patsubst %.o,%.safec,$(call obj,$(3)))
-	$(Q)$(LD) --gc-sections -T $(ARCHDIR)/kernel.lds -o $$@.1 $(call obj,$(2) $(3))
+	$(Q)$(WHOLE) $$@ $$^
+
+$(OUT)/$(1): $(OUT)/framework.o $(call obj,$(2)) $(OUT)/$(1).services.o $(ARCHDIR)/kernel.lds tools/ksyms/ksyms.py
+	@echo '  LINK  $$@'
+	$(Q)$(LD) --gc-sections -T $(ARCHDIR)/kernel.lds -o $$@.1 $$(filter %.o,$$^)
 	$(Q)python3 tools/ksyms/ksyms.py $$@.1 $$@.ksyms.S
 	$(Q)$(CC) --target=x86_64-unknown-linux-gnu -c -o $$@.ksyms.o $$@.ksyms.S
-	$(Q)$(LD) --gc-sections -T $(ARCHDIR)/kernel.lds -o $$@ $(call obj,$(2) $(3)) $$@.ksyms.o
+	$(Q)$(LD) --gc-sections -T $(ARCHDIR)/kernel.lds -o $$@ $$(filter %.o,$$^) $$@.ksyms.o
 	$(Q)$(LLVM)/llvm-strip -o $$@.image $$@
 endef
-$(eval $(call IMAGE_RULE,cadre.elf,$(FW_SRC),$(POLICY) $(SERVICE)))
-$(eval $(call IMAGE_RULE,test.elf,$(FW_SRC) $(FW_TEST),$(POLICY) $(TESTED) $(TRAPPER)))
-$(eval $(call IMAGE_RULE,hello-kernel.elf,$(FW_SRC),$(POLICY) $(HELLO)))
+$(eval $(call IMAGE_RULE,cadre.elf,,$(POLICY) $(SERVICE)))
+$(eval $(call IMAGE_RULE,test.elf,$(FW_TEST),$(POLICY) $(TESTED) $(TRAPPER)))
+$(eval $(call IMAGE_RULE,hello-kernel.elf,,$(POLICY) $(HELLO)))
 
 # The user program of hello-kernel: a flat binary.
 $(OUT)/hello.bin: examples/hello-kernel/hello.S

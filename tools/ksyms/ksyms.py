@@ -55,7 +55,7 @@ def read_functions(elf):
         if name == "symbol_find":
             anchor = address
         if kind in "tTwW" and not name.startswith((".L", "__cfi_")) and (address not in functions or kind in "TW"):
-            functions[address] = name
+            functions[address] = name.split(".llvm.")[0]   # a static function that the linker made reachable for other units
     # The kernel's functions lie close together; what a boot stub has elsewhere (low addresses) is not for the table.
     functions = {a: name for a, name in functions.items() if abs(a - anchor) < 1 << 28}
     for line in run("llvm-readelf", "--sections", "--wide", elf).splitlines():
