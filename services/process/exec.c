@@ -287,6 +287,15 @@ exec_set_dumpable(struct process *process, const struct exec *scoped exec)
 	atomic32_store(&process->dumpable, private ? 0 : 1);
 }
 
+/** What others see of the exec. Before descriptors are closed, by which they may learn of it. */
+static void
+exec_tell(struct process *process)
+{
+	SPIN_SCOPE(&pid_lock);
+	process->did_exec = true;
+	process->exit_signal = SIGCHLD;
+}
+
 /** All that makes the process the new program's. Cannot fail but for want of memory: then the process ends. */
 static err_t
 exec_commit(struct thread *thread, struct exec *scoped exec)
@@ -307,11 +316,9 @@ exec_commit(struct thread *thread, struct exec *scoped exec)
 	cred_install(cred);
 	exec->cred = cred;
 	exec_set_dumpable(process, exec);
+	exec_tell(process);
 	fd_table_close_on_exec(thread_own_files(thread));
 	exec_set_registers(thread, exec);
-	SPIN_SCOPE(&pid_lock);
-	process->did_exec = true;
-	process->exit_signal = SIGCHLD;
 	return OK;
 }
 

@@ -64,7 +64,8 @@ struct abi_test {
 	static void ABI_JOIN(abi_run_, n)(void)
 #define TEST(words) ABI_TEST(words, __COUNTER__)
 
-enum { ABI_SECONDS = 15, PAGE = 4096 };
+/* ABI_SECONDS: after that a test hangs. PATIENCE_MS: how long it waits for what must come; both are long enough for any machine. */
+enum { ABI_SECONDS = 120, PATIENCE_MS = 20000, PAGE = 4096 };
 
 extern const struct abi_test __start_abi_tests[], __stop_abi_tests[];
 static char abi_topic[64];
@@ -280,14 +281,27 @@ state_of(pid_t pid)
 	return end != NULL ? end[2] : 0;
 }
 
-/* Waits, at most a second, until a process sleeps: it is (most likely) in the call that the test is about. Without /proc: some time. */
+/* Waits with patience until the condition holds. Its value at the end. For what other tasks do in their own time. */
+#define SOON(...)                                                                                                      \
+	({                                                                                                             \
+		long long end_ = now_ms() + PATIENCE_MS;                                                               \
+		bool holds_;                                                                                           \
+		while (!(holds_ = (__VA_ARGS__) ? true : false) && now_ms() < end_)                                    \
+			sleep_ms(2);                                                                                   \
+		holds_;                                                                                                \
+	})
+
+/* Waits until a process is seen asleep twice: it is in the call that the test is about. Returns as well when it has ended. */
 static void
 wait_asleep(pid_t pid)
 {
+	int seen = 0;
 	char state;
-	for (int i = 0; i < 100 && (state = state_of(pid)) != 'S' && state != 0; i++)
-		sleep_ms(10);
-	sleep_ms(state_of(pid) != 0 ? 20 : 100);
+	long long end = now_ms() + PATIENCE_MS;
+	while (seen < 2 && (state = state_of(pid)) != 0 && state != 'Z' && now_ms() < end) {
+		seen = state == 'S' ? seen + 1 : 0;
+		sleep_ms(5);
+	}
 }
 
 /* Pages without access behind `pages` pages with access; the address of the first page without access. */
@@ -318,12 +332,15 @@ count_signal(int sig)
 	last_signal = sig;
 }
 
-/* Sends a signal to `pid` after some time, from a child. */
+/* Sends a signal to `pid`, from a child, once that sleeps: the call that the test makes next is interrupted, however late it comes to it. */
 static pid_t
-signal_later(pid_t pid, int sig, long ms)
+signal_asleep(pid_t pid, int sig)
 {
-	return SPAWN({ sleep_ms(ms); kill(pid, sig); });
+	return SPAWN({ wait_asleep(pid); kill(pid, sig); });
 }
+
+/* Does something, in a child, once this process sleeps. */
+#define WHEN_ASLEEP(...) ({ pid_t self_ = getpid(); SPAWN({ wait_asleep(self_); __VA_ARGS__; }); })
 
 /* Gives up root for good. */
 static void

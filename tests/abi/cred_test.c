@@ -220,9 +220,8 @@ TEST("single capabilities: DAC_OVERRIDE reads and searches, SETUID changes ids, 
 	CHECK_ERRNO(open("f", O_RDWR), EACCES);
 	CHECK_EQ(access("f", W_OK), 0);
 	pid_t child = SPAWN({ setuid(5); for (;;) pause(); });
-	kill(child, 0);
-	sleep_ms(20);
-	kill(child, SIGKILL);
+	wait_asleep(child);
+	CHECK_EQ(kill(child, SIGKILL), 0);
 }
 
 TEST("ambient capabilities and the bounding set")

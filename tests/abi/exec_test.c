@@ -72,7 +72,9 @@ TEST("a running program cannot be written")
 {
 	copy_program("copy");
 	pid_t child = SPAWN(execl("./copy", "x", "--role", "sleep", NULL));
-	sleep_ms(200);
+	char name[64], exe[PATH_MAX] = "";
+	sprintf(name, "/proc/%d/exe", child);
+	CHECK(SOON(readlink(name, exe, sizeof(exe) - 1) > 0 && strstr(exe, "/copy") != NULL));
 	CHECK_ERRNO(open("copy", O_WRONLY), ETXTBSY);
 	CHECK_ERRNO(truncate("copy", 0), ETXTBSY);
 	CHECK_OK(open("copy", O_RDONLY));
@@ -242,7 +244,7 @@ mutant(size_t offset, const void *bytes, size_t len)
 	int status = IN_CHILD({
 		struct rlimit none = { 0, 0 };
 		setrlimit(RLIMIT_CORE, &none);
-		alarm(5);
+		alarm(30);
 		execl("./mutant", "x", "--role", "count", NULL);
 		_exit(200 + (errno & 31));
 	});
@@ -364,7 +366,7 @@ TEST("any wild program header ends in an error or a signal, and the machine goes
 		close(fd);
 		int status = IN_CHILD({
 			setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
-			alarm(5);
+			alarm(30);
 			execl("./mutant", "x", "--role", "count", NULL);
 			_exit(200);
 		});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 /*
- * Runs the programs of the ABI tests inside the machine: `guest JOBS SECONDS PROGRAM…`, JOBS at a time, each for at most SECONDS.
+ * Runs the programs of the ABI tests inside the machine: `guest JOBS SECONDS PROGRAM… [-- PROGRAM…]`, JOBS at a time, each for at most SECONDS; those
+ * behind `--` when all others have ended, one at a time: they change what the others look at.
  *
  * What the programs print goes out line by line as they write it; here only `begin NAME` and `end NAME STATUS MILLISECONDS` are added, by which
  * tools/cadre/abi.py knows where a machine died. Asks little of the kernel: fork, exec, wait without blocking, sleep, kill.
@@ -89,10 +90,17 @@ main(int argc, char **argv)
 	int njobs = atoi(argv[1]) < JOBS_MAX ? atoi(argv[1]) : JOBS_MAX, seconds = atoi(argv[2]), next = 3, busy;
 	do {
 		busy = 0;
+		for (struct job *job = jobs; job < jobs + njobs; job++)
+			busy += job->pid != 0;
+		if (next < argc && strcmp(argv[next], "--") == 0 && busy == 0) {
+			njobs = 1;
+			next++;
+		}
+		busy = 0;
 		for (struct job *job = jobs; job < jobs + njobs; job++) {
 			if (job->pid != 0)
 				look(job);
-			if (job->pid == 0 && next < argc)
+			if (job->pid == 0 && next < argc && strcmp(argv[next], "--") != 0)
 				start(job, argv[next++], seconds);
 			busy += job->pid != 0;
 		}

@@ -75,7 +75,7 @@ TEST("semaphores count, refuse, wait and undo")
 	struct timespec t = { 0, 30000000 };
 	CHECK_ERRNO(semtimedop(id, &(struct sembuf){ 0, -1, 0 }, 1, &t), EAGAIN);
 	on_signal(SIGALRM, count_signal, SA_RESTART);
-	ualarm(40000, 0);
+	signal_asleep(getpid(), SIGALRM);
 	CHECK_ERRNO(op(id, 0, -1, 0), EINTR);
 	child = SPAWN(_exit(op(id, 0, -1, 0) == -1 ? errno : 0));
 	wait_asleep(child);
@@ -336,9 +336,8 @@ TEST("messages of all types but one, copies, and who waits")
 	CHECK_EQ(m.type, 6);
 	CHECK_EQ(IN_CHILD({ become_nobody(); _exit(msgrcv(id, &m, 64, 0, IPC_NOWAIT) == -1 ? errno : 0); }), EACCES);
 	on_signal(SIGALRM, count_signal, SA_RESTART);
-	ualarm(40000, 40000);
+	signal_asleep(getpid(), SIGALRM);
 	CHECK_ERRNO(msgrcv(id, &m, 64, 0, 0), EINTR);
-	ualarm(0, 0);
 	CHECK_EQ(msgctl(id, IPC_RMID, NULL), 0);
 }
 
@@ -374,7 +373,7 @@ TEST("a POSIX queue tells once of a message, counts against a limit, and has a p
 	MUST(epoll_ctl(ep, EPOLL_CTL_ADD, r, &want));
 	CHECK_EQ(epoll_wait(ep, &got, 1, 0), 0);
 	child = SPAWN({ sleep_ms(30); mq_send(q, "p", 1, 0); });
-	CHECK_EQ(epoll_wait(ep, &got, 1, 5000), 1);
+	CHECK_EQ(epoll_wait(ep, &got, 1, PATIENCE_MS), 1);
 	CHECK_EQ(got.events, EPOLLIN);
 	MUST(mq_receive(r, buf, 128, NULL));
 	CHECK_EQ(mq_notify(q, &e), 0);

@@ -407,7 +407,7 @@ TEST("process_vm_readv and writev copy between processes")
 	strcpy(shared, "child's own text");
 	int p[2];
 	MUST(pipe(p));
-	pid_t child = SPAWN({ strcpy(shared, "of the child"); write(p[1], "x", 1); sleep_ms(3000); });
+	pid_t child = SPAWN({ strcpy(shared, "of the child"); write(p[1], "x", 1); for (;;) pause(); });
 	MUST(read(p[0], mine, 1));
 	struct iovec local[] = { { mine, 3 }, { mine + 3, 9 } }, remote[] = { { shared, 12 } };
 	CHECK_EQ(process_vm_readv(child, local, 2, remote, 1, 0), 12);

@@ -148,8 +148,8 @@ TEST("a blocked reader wakes when bytes or the end come")
 	int p[2];
 	char c = 0;
 	MUST(pipe(p));
-	pid_t writer = SPAWN({ sleep_ms(50); MUST(write(p[1], "q", 1)); });
 	long long start = now_ms();
+	pid_t writer = SPAWN({ sleep_ms(50); MUST(write(p[1], "q", 1)); });
 	CHECK_EQ(read(p[0], &c, 1), 1);
 	CHECK(now_ms() - start >= 40);
 	CHECK_EQ(c, 'q');
@@ -179,12 +179,11 @@ TEST("a signal ends a blocked read with EINTR, or restarts it with SA_RESTART")
 	char c;
 	MUST(pipe(p));
 	on_signal(SIGUSR1, count_signal, 0);
-	signal_later(getpid(), SIGUSR1, 60);
+	signal_asleep(getpid(), SIGUSR1);
 	CHECK_ERRNO(read(p[0], &c, 1), EINTR);
 	CHECK_EQ(signals_seen, 1);
 	on_signal(SIGUSR1, count_signal, SA_RESTART);
-	pid_t me = getpid();
-	SPAWN({ sleep_ms(60); kill(me, SIGUSR1); sleep_ms(60); MUST(write(p[1], "r", 1)); });
+	WHEN_ASLEEP({ kill(self_, SIGUSR1); wait_asleep(self_); MUST(write(p[1], "r", 1)); });
 	CHECK_EQ(read(p[0], &c, 1), 1);
 	CHECK_EQ(signals_seen, 2);
 }
@@ -195,7 +194,7 @@ TEST("a signal ends a blocked write after part of it with the part's length")
 	static char big[100000];
 	MUST(pipe(p));
 	on_signal(SIGUSR1, count_signal, SA_RESTART);
-	signal_later(getpid(), SIGUSR1, 60);
+	signal_asleep(getpid(), SIGUSR1);
 	CHECK_EQ(write(p[1], big, sizeof(big)), 65536);
 	CHECK_EQ(signals_seen, 1);
 }
@@ -317,8 +316,8 @@ TEST("opening a FIFO waits for the other end, or not")
 	close(w);
 	CHECK_EQ(read(r, &c, 1), 0);
 	close(r);
-	pid_t child = SPAWN({ sleep_ms(50); int fd = open("f", O_WRONLY); _exit(write(fd, "k", 1) == 1 ? 3 : 1); });
 	long long start = now_ms();
+	pid_t child = SPAWN({ sleep_ms(50); int fd = open("f", O_WRONLY); _exit(write(fd, "k", 1) == 1 ? 3 : 1); });
 	r = (int)CHECK_OK(open("f", O_RDONLY));
 	CHECK(now_ms() - start >= 40);
 	CHECK_EQ(read(r, &c, 1), 1);
@@ -329,7 +328,7 @@ TEST("opening a FIFO waits for the other end, or not")
 	on_signal(SIGALRM, count_signal, 0);
 	close(both);
 	close(r);
-	ualarm(60000, 0);
+	signal_asleep(getpid(), SIGALRM);
 	CHECK_ERRNO(open("f", O_RDONLY), EINTR);
 }
 

@@ -160,7 +160,7 @@ TEST("resource limits: soft below hard, hard only down for others than root")
 	CHECK_EQ(prlimit(0, RLIMIT_NOFILE, &(struct rlimit){ 50, 300 }, &old), 0);
 	CHECK_EQ(old.rlim_cur, 100);
 	CHECK_ERRNO(prlimit(0x3fffff, RLIMIT_NOFILE, NULL, &old), ESRCH);
-	pid_t child = SPAWN({ sleep_ms(2000); });
+	pid_t child = SPAWN(for (;;) pause());
 	CHECK_EQ(prlimit(child, RLIMIT_NOFILE, &(struct rlimit){ 44, 300 }, &old), 0);
 	CHECK_EQ(old.rlim_cur, 50);
 	CHECK_EQ(prlimit(child, RLIMIT_NOFILE, NULL, &old), 0);
@@ -195,7 +195,7 @@ TEST("a thread that never sleeps does not keep others from running")
 	long long start = now_ms();
 	for (int i = 0; i < 5; i++)
 		sleep_ms(1);
-	CHECK(now_ms() - start < 5000);
+	CHECK(now_ms() - start < 60000);
 	go = 1;
 	for (int i = 0; i < 3; i++)
 		CHECK_EQ(pthread_join(t[i], NULL), 0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Clocks, sleeping, timers.
 // syscalls: clock_gettime clock_settime clock_getres clock_nanosleep nanosleep gettimeofday settimeofday time times alarm getitimer
+// alone: it sets the clock
 // syscalls: getrusage setitimer timer_create timer_settime timer_gettime timer_getoverrun timer_delete adjtimex clock_adjtime
 #include "abi.h"
 #include <sys/times.h>
@@ -21,6 +22,14 @@ burn(int ms)
 	while (clock_ns(CLOCK_THREAD_CPUTIME_ID) < end)
 		for (volatile int i = 0; i < 20000; i++)
 			;
+}
+
+/* Uses processor time until the signal comes: it may be noticed at a tick. */
+static void
+burn_until(int sig)
+{
+	for (int i = 0; i < 500 && last_signal != sig; i++)
+		burn(10);
 }
 
 TEST("each clock runs forward and says how finely")
@@ -58,7 +67,7 @@ TEST("the library's clocks agree with the kernel's")
 	struct timeval v;
 	CHECK_EQ(syscall(SYS_gettimeofday, &v, NULL), 0);
 	long now = syscall(SYS_time, NULL);
-	CHECK(now - v.tv_sec <= 2 && now - v.tv_sec >= 0);
+	CHECK(now - v.tv_sec <= 60 && now - v.tv_sec >= 0);
 	time_t stored = 0;
 	CHECK(syscall(SYS_time, &stored) == stored && stored > 1000000000);
 	CHECK_ERRNO(syscall(SYS_time, BAD), EFAULT);
@@ -135,30 +144,31 @@ TEST("clock_nanosleep: relative, absolute, interrupted")
 	CHECK_EQ(clock_nanosleep(CLOCK_THREAD_CPUTIME_ID, 0, &t, NULL), EINVAL);
 	CHECK_EQ(clock_nanosleep(CLOCK_BOOTTIME, 0, &(struct timespec){ 0, 1000000 }, NULL), 0);
 	on_signal(SIGALRM, count_signal, 0);
-	ualarm(30000, 0);
-	t = (struct timespec){ 3, 0 };
+	signal_asleep(getpid(), SIGALRM);
+	t = (struct timespec){ 300, 0 };
 	CHECK_EQ(clock_nanosleep(CLOCK_MONOTONIC, 0, &t, &left), EINTR);
-	CHECK(left.tv_sec == 2);
+	CHECK(left.tv_sec >= 100 && left.tv_sec < 300);
 	left.tv_sec = 77;
-	now.tv_sec += 5;
-	ualarm(30000, 0);
+	now.tv_sec += 500;
+	signal_asleep(getpid(), SIGALRM);
 	CHECK_EQ(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &now, &left), EINTR);
 	CHECK_EQ(left.tv_sec, 77);
 }
 
 TEST("alarm counts seconds and says what was left")
 {
-	CHECK_EQ(alarm(100), 0);
-	CHECK_EQ(alarm(5), 100);
+	CHECK_EQ(alarm(1000), 0);
+	unsigned left = alarm(500);
+	CHECK(left > 800 && left <= 1000);
 	CHECK_EQ(IN_CHILD(_exit((int)alarm(0))), 0);
-	CHECK_EQ(alarm(0), 5);
+	left = alarm(0);
+	CHECK(left > 300 && left <= 500);
 	CHECK_EQ(alarm(0), 0);
 	on_signal(SIGALRM, count_signal, 0);
-	alarm(1);
 	long long start = now_ms();
-	pause();
-	CHECK_EQ(signals_seen, 1);
-	CHECK(now_ms() - start >= 950);
+	alarm(1);
+	CHECK(SOON(signals_seen == 1));
+	CHECK(now_ms() - start >= 990);
 }
 
 TEST("interval timers repeat, and count the process's own time")
@@ -166,8 +176,7 @@ TEST("interval timers repeat, and count the process's own time")
 	struct itimerval v = { { 0, 10000 }, { 0, 10000 } }, old;
 	on_signal(SIGALRM, count_signal, SA_RESTART);
 	CHECK_EQ(setitimer(ITIMER_REAL, &v, NULL), 0);
-	while (signals_seen < 3)
-		pause();
+	CHECK(SOON(signals_seen >= 3));
 	CHECK_EQ(getitimer(ITIMER_REAL, &old), 0);
 	CHECK_EQ(old.it_interval.tv_usec, 10000);
 	CHECK_EQ(setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, &old), 0);
@@ -181,10 +190,10 @@ TEST("interval timers repeat, and count the process's own time")
 	v.it_interval.tv_usec = 0;
 	last_signal = 0;
 	MUST(setitimer(ITIMER_VIRTUAL, &v, NULL));
-	burn(60);
+	burn_until(SIGVTALRM);
 	CHECK_EQ(last_signal, SIGVTALRM);
 	MUST(setitimer(ITIMER_PROF, &v, NULL));
-	burn(60);
+	burn_until(SIGPROF);
 	CHECK_EQ(last_signal, SIGPROF);
 }
 
@@ -253,16 +262,14 @@ TEST("timer_create's kinds and errors")
 	CHECK_EQ(syscall(SYS_timer_create, CLOCK_REALTIME, &e, &id), 0);
 	on_signal(SIGUSR1, count_signal, 0);
 	CHECK_EQ(syscall(SYS_timer_settime, id, TIMER_ABSTIME, &(struct itimerspec){ { 0, 0 }, { 1, 0 } }, NULL), 0);
-	for (int i = 0; i < 50 && signals_seen == 0; i++)
-		sleep_ms(5);
-	CHECK_EQ(signals_seen, 1);
+	CHECK(SOON(signals_seen == 1));
 	e._sigev_un._tid = 1;
 	CHECK_ERRNO(syscall(SYS_timer_create, CLOCK_REALTIME, &e, &id), EINVAL);
 	CHECK_EQ(syscall(SYS_timer_create, CLOCK_PROCESS_CPUTIME_ID, NULL, &id), 0);
 	signals_seen = 0;
 	MUST(sigaction(SIGALRM, &(struct sigaction){ .sa_sigaction = take_info, .sa_flags = SA_SIGINFO }, NULL));
 	CHECK_EQ(syscall(SYS_timer_settime, id, 0, &(struct itimerspec){ { 0, 0 }, { 0, 10000000 } }, NULL), 0);
-	burn(60);
+	burn_until(SIGALRM);
 	CHECK_EQ(last_signal, SIGALRM);
 	CHECK(seen.si_value.sival_int == id);
 	CHECK_EQ(IN_CHILD(_exit(syscall(SYS_timer_gettime, id, &(struct itimerspec){ 0 }) == -1 ? errno : 0)), EINVAL);

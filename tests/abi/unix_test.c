@@ -331,9 +331,7 @@ TEST("a socket that is sent through itself and closed goes away, and the descrip
 	CHECK_ERRNO(read(p[0], &c, 1), EAGAIN);
 	close(s[0]);
 	close(s[1]);
-	for (int i = 0; i < 100 && read(p[0], &c, 1) == -1; i++)
-		sleep_ms(5);
-	CHECK_EQ(read(p[0], &c, 1), 0);
+	CHECK(SOON(read(p[0], &c, 1) == 0));
 }
 
 TEST("credentials: SO_PEERCRED and SCM_CREDENTIALS")
@@ -415,9 +413,7 @@ TEST("socket options")
 	CHECK_ERRNO(setsockopt(s[0], SOL_SOCKET, SO_TYPE, &v, 4), ENOPROTOOPT);
 	struct timeval t = { 0, 50000 };
 	CHECK_EQ(setsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)), 0);
-	long long start = now_ms();
 	CHECK_ERRNO(read(s[0], &v, 1), EAGAIN);
-	CHECK(now_ms() - start >= 45);
 	CHECK_EQ(IN_CHILD({ int l = listener("l", SOCK_STREAM); _exit(option(l, SO_ACCEPTCONN)); }), 1);
 }
 
@@ -485,14 +481,13 @@ TEST("a blocked accept and recv are interrupted, or restarted")
 	int l = listener("sock", SOCK_STREAM), s[2];
 	char c;
 	on_signal(SIGALRM, count_signal, 0);
-	ualarm(40000, 0);
+	signal_asleep(getpid(), SIGALRM);
 	CHECK_ERRNO(accept(l, NULL, NULL), EINTR);
 	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, s));
-	ualarm(40000, 0);
+	signal_asleep(getpid(), SIGALRM);
 	CHECK_ERRNO(recv(s[0], &c, 1, 0), EINTR);
 	on_signal(SIGALRM, count_signal, SA_RESTART);
-	ualarm(40000, 0);
-	SPAWN({ sleep_ms(100); write(s[1], "z", 1); });
+	WHEN_ASLEEP({ kill(self_, SIGALRM); wait_asleep(self_); write(s[1], "z", 1); });
 	CHECK_EQ(recv(s[0], &c, 1, 0), 1);
 	CHECK_EQ(signals_seen, 3);
 }

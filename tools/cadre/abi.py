@@ -28,7 +28,7 @@ from main import OUT, ROOT, build
 SOURCES, WHERE = ROOT / "tests" / "abi", ROOT / "build" / "abi"
 FLAGS = ["-std=gnu17", "-static", "-O1", "-pthread", "-s", "-fno-toplevel-reorder", "-Wall", "-Werror=implicit-function-declaration", "-Wno-stringop-overflow",
          "-Wno-stringop-overread", "-Wno-unused-result", "-Wno-array-bounds"]
-PROGRAM_SECONDS, MACHINE_SECONDS, BOOTS_MAX, SHOWN = 60, 240, 8, 60
+PROGRAM_SECONDS, MACHINE_SECONDS, BOOTS_MAX, SHOWN = 300, 900, 8, 60
 TRAP = re.compile(r"service trap|panic:")
 LINE = re.compile(r"^(ok|not ok|skip) (\w+): (.*)$")
 
@@ -94,10 +94,18 @@ class Results:
             self.ends[words[1]] = int(words[2])
 
 
+def split_alone(names):
+    """The names, those whose program says `// alone: why` behind a `--`: they run when the others are through."""
+    alone = [name for name in names if "\n// alone: " in (SOURCES / f"{name}_test.c").read_text(encoding="utf-8")]
+    return [name for name in names if name not in alone], alone
+
+
 def boot(kernel, names, cpus, jobs, results, title):
     """One machine for these programs; the names that are not through."""
     image, log = WHERE / f"run.{title}.cpio", WHERE / f"{title}.log"
-    command = ["/abi/guest", str(jobs), str(PROGRAM_SECONDS), *(f"/abi/{name}" for name in names)]
+    together, alone = split_alone(names)
+    command = ["/abi/guest", str(jobs), str(PROGRAM_SECONDS), *(f"/abi/{name}" for name in together), *(["--"] if alone else []),
+               *(f"/abi/{name}" for name in alone)]
     size = shutil.get_terminal_size()
     root.initramfs(WHERE / "base.cpio", image, command, False, size, {"PATH": "/bin:/usr/bin:/sbin:/usr/sbin", "HOME": "/root"})
     status, lines = qemu.capture(machine(kernel, image, cpus, log), MACHINE_SECONDS)
@@ -190,28 +198,6 @@ def compare(tally, theirs, ours, names, title):
     return not shown
 
 
-def lacking(theirs, ours, names):
-    """The assertions that Cadre lacks and that are no known gaps."""
-    gaps = known_gaps()
-    return [key for key, count in theirs.good.items()
-            if key.split(":")[0] in names and ours.good[key] < count and not is_gap(key, gaps)]
-
-
-def run_again(theirs, ours, names, kernel, cpus, title):
-    """Runs the programs that lack something once more, one at a time: many assertions are about time, and the machine may be a busy one.
-    What holds then counts, and is named: it may be a race in the test, or one in the kernel."""
-    missing = lacking(theirs, ours, names)
-    topics = sorted({key.split(":")[0] for key in missing})
-    if not topics or ours.deaths:
-        return
-    again = collect(kernel, topics, cpus, 1, f"{title}-again")
-    ours.traps += again.traps
-    for key in missing:
-        if again.good[key] >= theirs.good[key]:
-            print(f"  abi {title}: held only when it was run again, alone: {key[:180]}")
-            ours.good[key] = again.good[key]
-
-
 def suite(tally):
     """System calls: small programs compared with Debian's Linux, line by line."""
     guest, tests = programs()
@@ -238,7 +224,6 @@ def suite(tally):
 def one_machine(tally, theirs, chosen, kernel, cpus):
     title = f"{kernel}-{cpus}"
     ours = collect(kernel, chosen, cpus, jobs_of(cpus), title)
-    run_again(theirs, ours, set(chosen), kernel, cpus, title)
     tally.case(f"no_service_traps_on_{title}", not ours.traps, f"{len(ours.traps)} in build/abi/{title}.log")
     if not compare(tally, theirs, ours, set(chosen), title):
         target = " --target hosted" if kernel == "hosted" else ""
