@@ -185,8 +185,12 @@ user_run(struct user_context *context)
 		}
 		/* From here to the event nothing runs but this: interrupts are off, so both stay what user mode
 		 * sees. */
-		if (cpu->space != self->space || cpu->user != context)
+		if (cpu->space != self->space || cpu->user != context) {
 			context_load(self, context);
+			/* A switch takes the context off the CPU; from here on another one would do so anew. */
+			if (context->report_switches)
+				break;
+		}
 		task_user_enter(cpu, self);
 		arch_user_enter(context, &event);
 		task_user_leave(cpu, self);

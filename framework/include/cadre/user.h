@@ -21,6 +21,7 @@ struct user_regs {
 /** A user thread's state. Heap object of the framework. */
 struct OPAQUE user_context {
 	struct user_regs regs;
+	bool report_switches;  /**< a service's to set: user_run comes back before user mode each time that the task has lost its CPU, or has none yet */
 	PRIVATE struct fpu_state *fpu;
 	PRIVATE u64 state[6];
 };
@@ -29,7 +30,7 @@ enum user_event_kind : u8 {
 	USER_SYSCALL,     /**< the number is in rax, the arguments in rdi rsi rdx r10 r8 r9; rip is behind the instruction */
 	USER_PAGE_FAULT,  /**< at `address`, `access` says what it wanted */
 	USER_EXCEPTION,   /**< processor exception `vector` with `error` (Intel SDM 3A, 6.15) */
-	USER_INTERRUPTED, /**< nothing of its own: an interrupt wants the CPU for another task, or task_interrupt came */
+	USER_INTERRUPTED, /**< nothing of its own: task_interrupt came, or report_switches is set and a switch was */
 };
 
 struct user_event {

@@ -521,6 +521,29 @@ TEST(fpu_images_travel)
 	stop();
 }
 
+/** How often the program is interrupted before its system call. */
+static u32
+interruptions(void)
+{
+	u32 count = 0;
+	while (run(program_syscalls).kind == USER_INTERRUPTED)
+		count++;
+	return count;
+}
+
+TEST(a_context_that_asks_for_it_hears_that_its_task_lost_the_cpu)
+{
+	start();
+	context->report_switches = true;
+	EXPECT(interruptions() >= 1);   /* it had none yet */
+	task_yield();
+	EXPECT(interruptions() >= 1);
+	context->report_switches = false;
+	task_yield();
+	EXPECT_EQ(interruptions(), 0);
+	stop();
+}
+
 struct runner { u64 value, slot; struct vm_space *space; struct user_context *context; };
 OBJECT_DECLARE(runner);
 OBJECT_DEFINE(runner);
