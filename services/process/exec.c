@@ -305,6 +305,7 @@ exec_commit(struct thread *thread, struct exec *scoped exec)
 	TRY(exec_swap_files(thread));
 	thread_leave_map(thread);
 	exec_swap_map(thread, exec);
+	rseq_exec(thread);
 	exec_set_name(thread, exec->name);
 	thread_watch_exec(thread);
 	exec_swap_exe(process, exec);
