@@ -35,9 +35,9 @@ thread_state(struct process *process, struct thread *thread)
 		return 'Z';
 	if (atomic32_load(&thread->ended) != 0)
 		return 'Z';
-	if (thread == thread_current_or_null() || (thread->sched != nullptr && sched_is_ready(thread->sched)))
-		return 'R';
-	return signal_is_stopped(process) ? 'T' : 'S';
+	if (signal_thread_stopped(thread))
+		return 'T';
+	return thread == thread_current_or_null() || (thread->sched != nullptr && sched_is_ready(thread->sched)) ? 'R' : 'S';
 }
 
 static void

@@ -77,6 +77,8 @@ err_t signal_send_process(struct process *process, u32 number, const struct sign
 void signal_send_group(struct process_group *group, u32 number);
 /** A fault of the running thread: cannot be ignored or blocked; kills then. */
 void signal_force(u32 number, i32 code, u64 address);
+/** Back to the default action: before a signal_force that must kill. */
+void signal_reset_handler(u32 number);
 /** What handlers find in the frame about the fault that signal_force then tells of: trap number, error code, address (trapno, err, cr2). */
 void signal_fault_context(u32 trap, u32 error, u64 address);
 /** Whether the running thread may send `number` (0: at all) to `process` (kill(2)). => EPERM */
@@ -119,8 +121,10 @@ bool signal_child_ignored(struct process *process);
 /** For wait(2): a group stop that was not yet reported. `*number` is the stop signal. `consume`: it is now. */
 bool signal_wait_stopped(struct process *process, bool consume, u32 *scoped number);
 bool signal_wait_continued(struct process *process, bool consume);
-/** Whether all of its threads are stopped: for /proc. */
+/** Whether all of its threads are stopped. */
 bool signal_is_stopped(struct process *process);
+/** Whether it is stopped, also while it is still on its way to sleep: for /proc. */
+bool signal_thread_stopped(struct thread *thread);
 
 /** Sets as /proc/PID/status shows them, signal n as bit n - 1. */
 struct signal_status { u64 pending, shared_pending, blocked, ignored, caught; u32 queued; };

@@ -132,7 +132,6 @@ void signal_force_info(const struct signal_info *scoped info);
 
 /* --- mask.c --- */
 void signal_set_mask(u64 mask);
-void signal_reset_handler(u32 number);
 /** => EPERM: it stands on the old one; EINVAL; ENOMEM: too small */
 err_t signal_altstack_set(struct signal_thread *st, const struct signal_altstack *scoped new, u64 rsp);
 static inline struct signal_thread *signal_self(void) { return thread_current()->signal; }

@@ -199,3 +199,11 @@ signal_is_stopped(struct process *process)
 	IRQ_SPIN_SCOPE(&sp->lock);
 	return sp->stop_signal != 0 && sp->stop_left == 0;
 }
+
+bool
+signal_thread_stopped(struct thread *thread)
+{
+	struct signal_process *sp = thread->process->signal;
+	IRQ_SPIN_SCOPE(&sp->lock);
+	return thread->signal->stopped;
+}
