@@ -7,17 +7,21 @@
  */
 #include "mman.h"
 
+#include <cadre/cpu.h>
+
 #include <session.h>
 #include <syscall_handlers.h>
 
 enum membarrier_command : u32 {
 	MEMBARRIER_QUERY = 0, MEMBARRIER_GLOBAL = 1, MEMBARRIER_GLOBAL_EXPEDITED = 2, MEMBARRIER_REGISTER_GLOBAL_EXPEDITED = 4,
 	MEMBARRIER_PRIVATE_EXPEDITED = 8, MEMBARRIER_REGISTER_PRIVATE_EXPEDITED = 16, MEMBARRIER_PRIVATE_EXPEDITED_SYNC_CORE = 32,
-	MEMBARRIER_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE = 64, MEMBARRIER_GET_REGISTRATIONS = 512,
+	MEMBARRIER_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE = 64, MEMBARRIER_PRIVATE_EXPEDITED_RSEQ = 128,
+	MEMBARRIER_REGISTER_PRIVATE_EXPEDITED_RSEQ = 256, MEMBARRIER_GET_REGISTRATIONS = 512,
 	MEMBARRIER_REGISTRATIONS = MEMBARRIER_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_REGISTER_PRIVATE_EXPEDITED |
-	                           MEMBARRIER_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE,
-	MEMBARRIER_ALL = 127 | MEMBARRIER_GET_REGISTRATIONS,
+	                           MEMBARRIER_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE | MEMBARRIER_REGISTER_PRIVATE_EXPEDITED_RSEQ,
+	MEMBARRIER_ALL = 511 | MEMBARRIER_GET_REGISTRATIONS,
 };
+enum : u32 { MEMBARRIER_FLAG_CPU = 1 };
 
 /** In all processes, or those that registered for it. */
 static void
@@ -45,12 +49,29 @@ barrier_private(u32 command)
 	return OK;
 }
 
+/**
+ * Restarts critical sections (rseq(2)) on a CPU, or on all: what runs there is put off the CPU, for which the barrier's interrupt gives the
+ * occasion; who is switched to leaves its section.
+ */
+static err_t
+barrier_rseq(bool one, u32 cpu)
+{
+	if ((vm_map_membarrier(map_current(), 0) & MEMBARRIER_REGISTER_PRIVATE_EXPEDITED_RSEQ) == 0)
+		return EPERM;
+	for (u32 i = 0; i < cpu_count(); i++)
+		if (!one || i == cpu)
+			cpu_reschedule(i);
+	vm_map_barrier(map_current());
+	return OK;
+}
+
 err_t
 sys_membarrier(i32 cmd, u32 flags, i32 cpu_id, u64 *scoped result)
 {
 	u32 command = (u32)cmd;
-	(void)cpu_id;   /* only with MEMBARRIER_CMD_FLAG_CPU, of the rseq command, which there is not */
 	*result = 0;
+	if (command == MEMBARRIER_PRIVATE_EXPEDITED_RSEQ && flags <= MEMBARRIER_FLAG_CPU)
+		return barrier_rseq(flags != 0, (u32)cpu_id);
 	if (flags != 0 || (command & (command - 1)) != 0 || (command & ~(u32)MEMBARRIER_ALL) != 0)
 		return EINVAL;
 	if (command == MEMBARRIER_QUERY)

@@ -212,6 +212,8 @@ thread_fill(struct thread *thread, struct thread *parent, const struct clone_req
 	TRY(user_context_create(&thread->user));
 	user_context_copy(thread->user, parent->user);
 	clone_registers(thread, request);
+	if ((flags & CLONE_VM) == 0)
+		rseq_fork(thread, parent);
 	if ((flags & CLONE_THREAD) != 0) {
 		process_get(parent->process);
 		thread->process = parent->process;

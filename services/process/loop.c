@@ -96,6 +96,16 @@ fault_serve(struct thread *thread, const struct user_event *scoped event)
 		signal_force(SIGKILL, SI_KERNEL, 0);
 }
 
+/** The thread was interrupted, or has been off the CPU. A mark that stands for work is taken back by work_serve. */
+static void
+interrupt_serve(struct thread *thread)
+{
+	if (atomic32_load_relaxed(&thread->work) == 0)
+		task_clear_interrupt();
+	if (thread->rseq.raw != 0)
+		rseq_update(thread);
+}
+
 /** What came back from user mode and is no system call. */
 static void
 event_serve(struct thread *thread, const struct user_event *scoped event)
@@ -105,8 +115,8 @@ event_serve(struct thread *thread, const struct user_event *scoped event)
 		fault_serve(thread, event);
 	else if (event->kind == USER_EXCEPTION)
 		exception_raise(thread, event);
-	else if (atomic32_load_relaxed(&thread->work) == 0)
-		task_clear_interrupt();
+	else
+		interrupt_serve(thread);
 }
 
 /**
@@ -123,6 +133,8 @@ work_serve(struct thread *thread, bool restart)
 			return false;
 		if ((work & THREAD_WORK_SIGNAL) == 0 && !restart)
 			return true;
+		if (thread->rseq.raw != 0)
+			rseq_update(thread);
 		signal_deliver();
 		restart = false;
 	}

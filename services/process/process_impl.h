@@ -91,3 +91,11 @@ struct rusage {
 static_assert(sizeof(struct rusage) == 144);
 /** What all threads of a process have used. */
 struct rusage rusage_of_process(struct process *process);
+
+/* --- rseq.c --- */
+/** A new thread that does not share its parent's memory goes on with the parent's registration. */
+void rseq_fork(struct thread *thread, const struct thread *parent);
+/** The running thread has a new program. */
+void rseq_exec(struct thread *thread);
+/** The running thread had lost its CPU, or a handler is to run: writes the CPU into its area, and takes it out of a critical section. => it has one */
+void rseq_update(struct thread *thread);

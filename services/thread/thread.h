@@ -72,6 +72,8 @@ struct thread {
 	u64 syscall;                        /* [self] number of the system call that it is in; ~0: none */
 	uaddr_t clear_child_tid;            /* [self] set_tid_address(2) */
 	uaddr_t robust_list;                /* [self] get_robust_list(2); others look without a lock */
+	uaddr_t rseq;                       /* [self] rseq(2): the area that is kept up to date; 0: none */
+	u32 rseq_signature;                 /* [self] */
 	u8 name[16];                        /* prctl(PR_SET_NAME), NUL-terminated; torn reads are harmless */
 	struct object *vfork;               /* [self] counted: who waits for its exec or end (services/process) */
 	uaddr_t set_child_tid;              /* [self] where its id is to be stored when it first runs; 0: nowhere */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 // Threads and futexes: the calls below pthreads.
-// syscalls: futex futex_waitv set_tid_address set_robust_list get_robust_list rseq clone exit sched_yield gettid
+// syscalls: futex futex_waitv set_tid_address set_robust_list get_robust_list clone exit sched_yield gettid
 #include "abi.h"
 #include <linux/futex.h>
 
@@ -317,10 +317,3 @@ TEST("the process lives on when the first thread ends, and its status is the las
 	CHECK_EQ(IN_CHILD({ syscall(SYS_exit, 23); }), 23);
 }
 
-TEST("rseq is registered once")
-{
-	static struct { uint32_t a, b; uint64_t c; uint32_t f; uint32_t pad[3]; } __attribute__((aligned(32))) mine;
-	CHECK_ERRNO(syscall(SYS_rseq, &mine, 32, 0, 0x53053053), EINVAL);
-	CHECK_ERRNO(syscall(SYS_rseq, &mine, 32, 4, 0x53053053), EINVAL);
-	CHECK_EQ(syscall(SYS_sched_yield), 0);
-}
