@@ -43,16 +43,12 @@ async_send_process(struct process *process, u32 number, const struct signal_info
 	process_put(process);
 }
 
-/** In a worker: signals the owner. */
-static void
-async_signal(struct object *arg)
+void
+file_owner_signal(struct file *file, i32 code, i32 band, i32 fd)
 {
-	struct file_async *async = file_async_from(arg);
-	struct file *file = async->file;
-	u32 events = atomic32_exchange(&async->events, 0), id = atomic32_load(&file->owner_pid), asked = atomic32_load(&file->owner_signal);
-	u32 number = asked != 0 ? asked : SIGIO;
-	struct signal_info info = { .number = number, .code = asked == 0 ? SI_KERNEL : (events & POLL_OUT) != 0 ? 2 : 1, .band = (i32)events, .fd = async->fd };
-	if (id == 0 || events == 0)
+	u32 id = atomic32_load(&file->owner_pid), asked = atomic32_load(&file->owner_signal), number = asked != 0 ? asked : SIGIO;
+	struct signal_info info = { .number = number, .code = asked == 0 ? SI_KERNEL : code, .band = band, .fd = fd };
+	if (id == 0)
 		return;
 	switch (atomic32_load(&file->owner_kind)) {
 	case OWNER_THREAD: {
@@ -72,6 +68,16 @@ async_signal(struct object *arg)
 	default:
 		async_send_process(process_find(id), number, &info);
 	}
+}
+
+/** In a worker: signals the owner. */
+static void
+async_signal(struct object *arg)
+{
+	struct file_async *async = file_async_from(arg);
+	u32 events = atomic32_exchange(&async->events, 0);
+	if (events != 0)
+		file_owner_signal(async->file, (events & POLL_OUT) != 0 ? 2 : 1, (i32)events, async->fd);
 }
 
 static err_t

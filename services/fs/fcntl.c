@@ -97,6 +97,12 @@ owner_set(struct file *file, u32 kind, u32 id)
 	return OK;
 }
 
+err_t
+file_owner_default(struct file *file)
+{
+	return atomic32_load(&file->owner_pid) != 0 ? OK : owner_set(file, OWNER_PROCESS, process_current()->pid);
+}
+
 static err_t
 owner_set_plain(struct file *file, i32 who)
 {
@@ -239,6 +245,8 @@ control(i32 fd, struct file *file, u32 command, u64 arg, u64 *scoped result)
 	switch (command) {
 	case F_SETFL:
 		return flags_set(file, fd, (u32)arg);
+	case F_NOTIFY:
+		return file_notify_set(file, fd, (u32)arg);
 	case F_ADD_SEALS:
 		return seals_add(file, (u32)arg);
 	case F_GET_SEALS:

@@ -365,6 +365,7 @@ void
 fd_finish(struct fd_table *table, struct file *file)
 {
 	file_locks_flush(file, table);
+	file_notices_flush(file, table);
 	if (file->ops->flush != nullptr)
 		file->ops->flush(file);
 	file_put(file);

@@ -48,6 +48,7 @@ file_release(struct file *file)
 		if ((atomic32_load(&file->state) & FILE_WATCHED) != 0 && gone_hook != nullptr)
 			gone_hook(file);
 		file_locks_release(file);
+		file_notices_flush(file, nullptr);
 		if (file->ops->release != nullptr)
 			file->ops->release(file);
 	}

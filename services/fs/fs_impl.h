@@ -158,6 +158,20 @@ void file_accessed(struct file *file);
 void inode_accessed(struct inode *inode, u32 flags);    /* atime, as the mount's flags have it */
 void signal_self(u32 number);
 void file_async_end(struct file *file);             /* async.c */
+/** Signals the file's owner, as F_SETOWN and F_SETSIG have it: `code`, `band` and `fd` go with a signal that was asked for. */
+void file_owner_signal(struct file *file, i32 code, i32 band, i32 fd);
+/** Makes the running process the owner of a file that has none. */
+err_t file_owner_default(struct file *file);
+/** F_NOTIFY (dnotify.c): asks for signals of what happens in a directory; DN_MULTISHOT or 0 alone: no more. => ENOTDIR, ENOMEM */
+err_t file_notify_set(struct file *file, i32 fd, u32 asked);
+/** Ends what was asked for by `table`; null: by any. Sleeps. */
+void file_notices_end(struct file *file, const struct fd_table *table);
+static inline void
+file_notices_flush(struct file *file, const struct fd_table *table)
+{
+	if (__builtin_expect(atomic32_load_relaxed(&fs_watchers) != 0, 0))
+		file_notices_end(file, table);
+}
 
 /* --- anonymous.c --- */
 err_t anonymous_init(void);

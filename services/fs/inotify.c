@@ -5,13 +5,11 @@
  * An instance is a file; it has watches, each on an inode, and a queue of events. Where nobody watches anything, an event costs its cause one load
  * (fs_watchers); where this inode or directory is not watched, a few more. All lists are under one lock: who watches files is rare, and brief.
  *
- * Lock order: notify_lock → poll_queue.lock.
- *
  * Source: inotify(7).
  */
 #include <syscall_handlers.h>
 
-#include "fs_impl.h"
+#include "notify_impl.h"
 
 enum : u32 {
 	IN_ALL_EVENTS = 0xfff, QUEUE_MAX = 16384, INSTANCES_MAX = 128, EVENT_HEAD = 16,
@@ -24,21 +22,7 @@ struct event { i32 wd; u32 mask, cookie; struct byte_array *name; LIST_LINK(stru
 OBJECT_DECLARE(event);
 LIST_OF(event_list, struct event, link);
 
-/** One inode that an instance watches. */
-struct watch {
-	struct inotify *instance;           /* [const] not counted: takes its watches down before it goes */
-	struct inode *inode;                /* [const] counted */
-	u32 mask; i32 wd;
-	LIST_LINK(struct watch) of_instance, of_inode;
-};
-OBJECT_DECLARE(watch);
 OBJECT_DEFINE(watch);
-LIST_OF(instance_watches, struct watch, of_instance);
-LIST_OF(inode_watches, struct watch, of_inode);
-
-/** inode->watches: made with the first watch, and there until the inode goes. */
-struct watch_set { struct inode_watches list; };
-OBJECT_DECLARE(watch_set);
 OBJECT_DEFINE(watch_set);
 
 struct inotify {
@@ -56,7 +40,7 @@ LIST_OF(instance_list, struct inotify, link);
 
 struct atomic32 fs_watchers;
 static struct atomic32 cookies;
-static struct spin_lock notify_lock;
+struct spin_lock notify_lock;
 static struct instance_list instances GUARDED_BY(&notify_lock);
 
 static void
@@ -158,6 +142,7 @@ deliver(struct inode *inode, u32 mask, u32 cookie, struct cbytes name, bool unli
 	if (set == nullptr)
 		return;
 	SPIN_SCOPE(&notify_lock);
+	notices_tell(watch_set_from(set), mask & (IN_ALL_EVENTS | NOTICE_RENAME));
 	LIST_FOR_REMOVING(inode_watches, watch, &watch_set_from(set)->list) {
 		if ((watch->mask & mask & IN_ALL_EVENTS) == 0 || (unlinked && (watch->mask & IN_EXCL_UNLINK) != 0))
 			continue;
@@ -212,6 +197,8 @@ fs_notify_move(struct dentry *old, struct dentry *new, u32 flags)
 	if (atomic32_load_relaxed(&fs_watchers) == 0)
 		return;
 	u32 cookie = atomic32_add(&cookies, 1) + 1;
+	if (POINTER_LOAD(old->parent) == POINTER_LOAD(new->parent))
+		deliver_to_parent(old, NOTICE_RENAME, 0);
 	deliver_to_parent(old, IN_MOVED_FROM | directory_bit(old), cookie);
 	deliver_to_parent(new, IN_MOVED_TO | directory_bit(old), cookie);
 	if ((flags & RENAME_EXCHANGE) == 0)
@@ -480,9 +467,8 @@ watch_find(struct inotify *instance, const struct inode *inode) MUST_HOLD(&notif
 	return nullptr;
 }
 
-/** The inode's set, made if need be. The inode's lock is held. */
-static err_t
-set_make(struct inode *inode)
+err_t
+watch_set_make(struct inode *inode)
 {
 	if (inode->watches != nullptr)
 		return OK;
@@ -539,7 +525,7 @@ watch_add(struct inotify *instance, struct inode *inode, u32 mask, u64 *scoped r
 {
 	TRY(inode_permission(inode, MAY_READ));
 	RW_WRITE_SCOPE(&inode->lock);
-	TRY(set_make(inode));
+	TRY(watch_set_make(inode));
 	err_t err = watch_change(instance, inode, mask, result);
 	return err == ENOENT ? watch_create(instance, inode, mask, result) : err;
 }

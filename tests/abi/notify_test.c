@@ -272,3 +272,85 @@ TEST("a memfd is a file without a directory, and takes seals")
 	map[0] = 'q';
 	CHECK_ERRNO(write(fd, "x", 1), EPERM);
 }
+
+/* The signals of F_NOTIFY that have come: descriptor, code and band of each. */
+static const char *
+notices(int number)
+{
+	static char text[400];
+	size_t at = 0;
+	sigset_t set;
+	siginfo_t info;
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	text[0] = 0;
+	while (sigtimedwait(&set, &info, &(struct timespec){ 0, 100000000 }) == number && at < sizeof(text) - 40)
+		at += sprintf(text + at, "%d/%d/%lx ", info.si_fd, info.si_code, (long)info.si_band);
+	return text;
+}
+
+TEST("F_NOTIFY signals what happens in a directory")
+{
+	int number = SIGRTMIN + 1, fd, other;
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	sigaddset(&set, SIGIO);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	MUST(mkdir("d", 0755));
+	other = MUST(open("d/file", O_RDWR | O_CREAT, 0644));
+	MUST(write(other, "x", 1));
+	fd = MUST(open("d", O_RDONLY));
+	MUST(dup2(fd, 50));
+	MUST(close(fd));
+	fd = 50;
+	CHECK_EQ(fcntl(fd, F_NOTIFY, 0), 0);
+	CHECK_EQ(fcntl(other, F_NOTIFY, 0), 0);
+	CHECK_ERRNO(fcntl(other, F_NOTIFY, DN_MODIFY), ENOTDIR);
+	CHECK_EQ(fcntl(fd, F_GETOWN), 0);
+	CHECK_EQ(fcntl(fd, F_NOTIFY, DN_CREATE), 0);
+	CHECK(fcntl(fd, F_GETOWN) == getpid());
+	MUST(mknod("d/one", S_IFREG | 0644, 0));
+	siginfo_t info;
+	CHECK_EQ(sigtimedwait(&set, &info, &(struct timespec){ 1, 0 }), SIGIO);
+	CHECK_EQ(info.si_code, SI_KERNEL);
+	MUST(fcntl(fd, F_SETSIG, number));
+	MUST(mknod("d/two", S_IFREG | 0644, 0));
+	CHECK_STR(notices(number), "");
+	CHECK_EQ(fcntl(fd, F_NOTIFY, DN_CREATE), 0);
+	MUST(mknod("d/three", S_IFREG | 0644, 0));
+	MUST(mknod("d/four", S_IFREG | 0644, 0));
+	CHECK_STR(notices(number), "50/3/441 ");
+	CHECK_EQ(fcntl(fd, F_NOTIFY, DN_DELETE | DN_MULTISHOT), 0);
+	MUST(unlink("d/three"));
+	MUST(unlink("d/four"));
+	CHECK_STR(notices(number), "50/3/441 50/3/441 ");
+	CHECK_EQ(fcntl(fd, F_NOTIFY, DN_MULTISHOT), 0);
+	MUST(unlink("d/two"));
+	CHECK_STR(notices(number), "");
+	CHECK_EQ(fcntl(fd, F_NOTIFY, DN_ATTRIB | DN_MULTISHOT), 0);
+	MUST(chmod("d/file", 0600));
+	CHECK_STR(notices(number), "50/3/441 ");
+	MUST(chmod("d", 0700));
+	CHECK_STR(notices(number), "50/3/441 ");
+	MUST(fcntl(fd, F_NOTIFY, 0));
+	CHECK_EQ(fcntl(fd, F_NOTIFY, DN_MODIFY | DN_MULTISHOT), 0);
+	MUST(write(other, "y", 1));
+	CHECK_STR(notices(number), "50/3/441 ");
+	MUST(fcntl(fd, F_NOTIFY, 0));
+	CHECK_EQ(fcntl(fd, F_NOTIFY, DN_ACCESS), 0);
+	char c;
+	MUST(pread(other, &c, 1, 0));
+	CHECK_STR(notices(number), "50/3/441 ");
+	CHECK_EQ(fcntl(fd, F_NOTIFY, DN_RENAME), 0);
+	MUST(rename("d/one", "d/renamed"));
+	CHECK_STR(notices(number), "50/3/441 ");
+	CHECK_EQ(fcntl(fd, F_NOTIFY, DN_CREATE | DN_MULTISHOT), 0);
+	MUST(close(dup(fd)));
+	MUST(mknod("d/five", S_IFREG | 0644, 0));
+	CHECK_STR(notices(number), "");
+	CHECK_EQ(fcntl(fd, F_NOTIFY, DN_CREATE | DN_MULTISHOT), 0);
+	MUST(close(fd));
+	MUST(mknod("d/six", S_IFREG | 0644, 0));
+	CHECK_STR(notices(number), "");
+}
