@@ -167,6 +167,7 @@ process_make(struct process *from, u64 flags, struct process **scoped out)
 	clone_limits(process, from);
 	clone_exe(process, from);
 	atomic32_store_relaxed(&process->dumpable, atomic32_load_relaxed(&from->dumpable));
+	atomic32_store_relaxed(&process->no_terminal, atomic32_load_relaxed(&from->no_terminal));
 	atomic32_store_relaxed(&process->no_new_privs, atomic32_load_relaxed(&from->no_new_privs));
 	atomic32_store_relaxed(&process->oom_score_adj, atomic32_load_relaxed(&from->oom_score_adj));
 	atomic32_store_relaxed(&process->personality, atomic32_load_relaxed(&from->personality));

@@ -119,6 +119,7 @@ sys_setsid(u64 *scoped result)
 	TRY(session_create(self->pid, &group));
 	process_group_enter(self, group);
 	process_group_put(group);
+	atomic32_store(&self->no_terminal, 0);
 	*result = self->pid;
 	return OK;
 }

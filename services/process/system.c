@@ -20,6 +20,8 @@ struct utsname { u8 system[NAME_FIELD], node[NAME_FIELD], release[NAME_FIELD], v
 static struct spin_lock name_lock;
 static struct utsname names = { "Linux", "(none)", "6.1.0-cadre", "#1 SMP PREEMPT Cadre", "x86_64", "(none)" }; /* node, domain: under name_lock */
 
+enum : u32 { PERSONALITY_KIND = 0xff, PERSONALITY_LINUX32 = 8 };   /* personality(2) */
+
 err_t
 sys_uname(uaddr_t at)
 {
@@ -28,6 +30,9 @@ sys_uname(uaddr_t at)
 		SPIN_SCOPE(&name_lock);
 		copy = names;
 	}
+	/* setarch(8): programs that build for the smaller machine are told that this is one. */
+	if ((atomic32_load_relaxed(&process_current()->personality) & PERSONALITY_KIND) == PERSONALITY_LINUX32)
+		bytes_copy(BYTES_OF(copy.machine), TEXT("i686\0\0"));
 	return copy_out_value(at, copy);
 }
 

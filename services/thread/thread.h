@@ -123,6 +123,7 @@ struct process {
 	struct atomic64 dead_user_ns, dead_kernel_ns;      /* of threads that have ended */
 	struct atomic64 children_user_ns, children_kernel_ns; /* of children waited for */
 	struct atomic64 faults_minor, faults_major, children_faults_minor, children_faults_major;
+	struct atomic32 no_terminal;        /* TIOCNOTTY: its session's terminal is not its own */
 	struct atomic32 dumpable, no_new_privs, child_subreaper, oom_score_adj, personality, thp_disable;
 	struct atomic32 zombie;             /* 1: all its threads have ended; wait(2) may take it. Set under pid_lock */
 	struct atomic32 reaped;             /* 1: wait(2) has taken it, or nobody will. Set under pid_lock */

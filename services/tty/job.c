@@ -11,11 +11,18 @@
 
 #include "tty_impl.h"
 
+/** Whether the running thread is a kernel's own, or its process has given its session's terminal up by TIOCNOTTY. */
+static bool
+is_detached(void)
+{
+	return thread_current_or_null() == nullptr || atomic32_load_relaxed(&process_current()->no_terminal) != 0;
+}
+
 /** Whether the terminal's foreground is another group of the running process' session. */
 static bool
 in_background(struct tty *tty)
 {
-	if (thread_current_or_null() == nullptr)
+	if (is_detached())
 		return false;
 	RCU_SCOPE();
 	struct process_group *own = POINTER_LOAD(process_current()->group), *foreground = POINTER_LOAD(tty->group);
@@ -40,7 +47,7 @@ job_check(struct tty *tty, u32 number)
 bool
 job_is_current(struct tty *tty)
 {
-	if (thread_current_or_null() == nullptr)
+	if (is_detached())
 		return false;
 	RCU_SCOPE();
 	struct process_group *own = POINTER_LOAD(process_current()->group);
@@ -59,6 +66,8 @@ session_tty(struct session *session)
 struct tty *
 tty_current(void)
 {
+	if (is_detached())
+		return nullptr;
 	REF_SCOPE(session, session);
 	session = session_of(process_current());
 	return session != nullptr ? session_tty(session) : nullptr;
@@ -69,7 +78,7 @@ tty_of_process(struct process *process, u32 *scoped major, u32 *scoped minor, i3
 {
 	REF_SCOPE(session, session);
 	REF_SCOPE(tty, tty);
-	session = session_of(process);
+	session = atomic32_load_relaxed(&process->no_terminal) == 0 ? session_of(process) : nullptr;
 	tty = session != nullptr ? session_tty(session) : nullptr;
 	if (tty == nullptr)
 		return false;
@@ -217,9 +226,10 @@ job_leave(struct tty *tty)
 {
 	if (!job_is_current(tty))
 		return ENOTTY;
-	/* Only a leader's session has a terminal to lose: a single process of it cannot do without. */
-	if (!is_session_leader())
+	if (!is_session_leader()) {
+		atomic32_store(&process_current()->no_terminal, 1);
 		return OK;
+	}
 	foreground_signal(tty, SIGHUP);
 	foreground_signal(tty, SIGCONT);
 	bond_put(part(tty));

@@ -520,6 +520,36 @@ TEST("interrupt, quit and suspend keys signal the foreground")
 	CHECK_ERRNO(ioctl(master, TIOCSIG, SIGKILL), EINVAL);
 }
 
+TEST("a process that is no leader gives its terminal up for itself and its children")
+{
+	pair_open();
+	become_session();
+	int status;
+	pid_t child = fork();
+	if (child == 0) {
+		CHECK_EQ(ioctl(slave, TIOCNOTTY), 0);
+		CHECK_ERRNO(open("/dev/tty", O_RDWR), ENXIO);
+		CHECK_ERRNO(ioctl(slave, TIOCNOTTY), ENOTTY);
+		CHECK_ERRNO(tcgetpgrp(slave), ENOTTY);
+		MUST(setpgid(0, 0));
+		type("x\n");
+		char c;
+		CHECK_EQ(read(slave, &c, 1), 1);
+		child = fork();
+		if (child == 0) {
+			CHECK_ERRNO(open("/dev/tty", O_RDWR), ENXIO);
+			_exit(0);
+		}
+		waitpid(child, &status, 0);
+		setsid();
+		CHECK_ERRNO(ioctl(slave, TIOCSCTTY, 0), EPERM);
+		_exit(0);
+	}
+	CHECK_EQ(waitpid(child, &status, 0), child == -1 ? -1 : child);
+	CHECK(open("/dev/tty", O_RDWR) >= 0);
+	CHECK(tcgetpgrp(slave) == getpid());
+}
+
 /* Waits in pselect with SIGINT let through, as line editors do. => what is wrong, or 0 */
 static int
 await_interrupt(void)

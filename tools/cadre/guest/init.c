@@ -75,6 +75,7 @@ prepare(void)
 	mount("sysfs", "/sys", "");
 	mount("devpts", "/dev/pts", "gid=5,mode=620,ptmxmode=666");
 	mount("tmpfs", "/dev/shm", "mode=1777");
+	mount("mqueue", "/dev/mqueue", "");
 	mount("tmpfs", "/run", "mode=0755");
 	call(SYS_mkdir, (word) "/tmp", 01777, 0, 0, 0);
 	call(SYS_symlink, (word) "/proc/self/fd", (word) "/dev/fd", 0, 0, 0);
