@@ -13,6 +13,7 @@ void *memcpy(void *dst, const void *src, size_t len);
 void *memmove(void *dst, const void *src, size_t len);
 void *memset(void *dst, int value, size_t len);
 int memcmp(const void *a, const void *b, size_t len);
-/** A page at `page`, page aligned, becomes zero. */
-static inline void page_zero(void *page) { memset(page, 0, PAGE_SIZE); }
-static inline void page_copy(void *dst, const void *src) { memcpy(dst, src, PAGE_SIZE); }
+/** A page at `page`, page aligned, becomes what the page `from` is, null: zero. */
+void page_fill(void *page, const void *from);
+static inline void page_zero(void *page) { page_fill(page, nullptr); }
+static inline void page_copy(void *dst, const void *src) { page_fill(dst, src); }

@@ -462,8 +462,8 @@ vm_cursor_protect(struct vm_cursor *cursor, u64 npages, enum vm_prot prot)
 	}
 }
 
-static void
-cursor_clear_bit(struct vm_cursor *cursor, u64 bit)
+void
+vm_cursor_clear_accessed(struct vm_cursor *cursor)
 {
 	struct vm_cursor_state *c = cursor_check(cursor, 1);
 	u32 level;
@@ -471,18 +471,6 @@ cursor_clear_bit(struct vm_cursor *cursor, u64 bit)
 	if (level > 0 || !arch_pte_present(pte_load(entry)))
 		return;
 	/* Without the flush a CPU that has the translation would not set the bit again. */
-	if ((__atomic_fetch_and(entry, ~bit, __ATOMIC_SEQ_CST) & bit) != 0)
+	if ((__atomic_fetch_and(entry, ~(u64)ARCH_PTE_ACCESSED, __ATOMIC_SEQ_CST) & ARCH_PTE_ACCESSED) != 0)
 		flush_add(c, c->va);
-}
-
-void
-vm_cursor_clear_dirty(struct vm_cursor *cursor)
-{
-	cursor_clear_bit(cursor, ARCH_PTE_DIRTY);
-}
-
-void
-vm_cursor_clear_accessed(struct vm_cursor *cursor)
-{
-	cursor_clear_bit(cursor, ARCH_PTE_ACCESSED);
 }

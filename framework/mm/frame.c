@@ -82,7 +82,10 @@ fallback_alloc(u64 n, u64 align, u64 limit)
 }
 
 static void fallback_take(u64 pfn, u64 n) { (void)pfn, (void)n; }
-static const struct frame_policy frame_policy_fallback = { .add = fallback_take, .alloc = fallback_alloc, .free = fallback_take };
+static void fallback_batch(struct frame_batch *batch) { (void)batch; }
+static void fallback_give(const struct frame_batch *batch) { (void)batch; }
+static const struct frame_policy frame_policy_fallback = { .add = fallback_take, .alloc = fallback_alloc, .free = fallback_take,
+	.take = fallback_batch, .give = fallback_give };
 
 /** A call of the policy. Frames to add or free are FRAME_FREE already. */
 #define FRAME_POLICY(...) POLICY_CALL(frame_policy_active, frame_policy_fallback, policy_fault_counts.frame, __VA_ARGS__)
@@ -112,7 +115,7 @@ frames_claim(u64 pfn, u64 n, u64 align, u64 limit)
 
 /* --- each CPU's cache of single frames, claimed and counted as free, so that the policy is asked for many at once --- */
 
-enum : u32 { CACHE_MAX = 64, CACHE_BATCH = 16 };
+enum : u32 { CACHE_MAX = 64 };
 struct frame_cache { u32 n, frames[CACHE_MAX]; };   /* [self] interrupts off */
 CPU_LOCAL_DEFINE(frame_cache, frame_cache);
 
@@ -139,24 +142,24 @@ cache_push(u64 pfn)
 	return true;
 }
 
-/** Gives the policy up to n of the frames here. => false: there were none, or it trapped. */
+/** Gives the policy some of the frames here. => false: there were none, or it trapped. */
 static bool
-cache_drain(u32 n)
+cache_drain(void)
 {
-	u64 pfns[CACHE_BATCH], pfn;
-	u32 count = 0;
-	while (count < MIN(n, CACHE_BATCH) && (pfn = cache_pop()) != FRAME_NONE) {
+	struct frame_batch batch = {};
+	u64 pfn;
+	while (batch.n < FRAME_BATCH && (pfn = cache_pop()) != FRAME_NONE) {
 		__atomic_store_n(&frame_at(pfn)->word, ref_word(FRAME_FREE, 0, 0), __ATOMIC_RELEASE);
-		pfns[count++] = pfn;
+		batch.frames[batch.n++] = (u32)pfn;
 	}
-	return count > 0 && FRAME_POLICY(for (u32 i = 0; i < count; i++) policy->free(pfns[i], 1));
+	return batch.n > 0 && FRAME_POLICY(policy->give(&batch));
 }
 
 static void
 cache_drain_here(void *unused)
 {
 	(void)unused;
-	while (cache_drain(CACHE_BATCH))
+	while (cache_drain())
 		;
 }
 
@@ -164,15 +167,15 @@ cache_drain_here(void *unused)
 static u64
 cache_fill(void)
 {
-	u64 pfns[CACHE_BATCH];
-	u32 n = 0;
-	if (!FRAME_POLICY(while (n < CACHE_BATCH && (pfns[n] = policy->alloc(1, 1, FRAME_NONE)) != FRAME_NONE) n++))
+	struct frame_batch batch = {};
+	if (!FRAME_POLICY(policy->take(&batch)))
 		return FRAME_NONE;
-	while (n > 0) {
-		if (!frames_claim(pfns[--n], 1, 1, FRAME_NONE))
+	for (u32 n = MIN(batch.n, FRAME_BATCH); n > 0;) {
+		u64 pfn = batch.frames[--n];
+		if (!frames_claim(pfn, 1, 1, FRAME_NONE))
 			policy_fault(&policy_fault_counts.frame, TEXT("a frame that is not free"));
-		else if (n == 0 || !cache_push(pfns[n]))
-			return pfns[n];
+		else if (n == 0 || !cache_push(pfn))
+			return pfn;
 	}
 	return FRAME_NONE;
 }
@@ -183,7 +186,7 @@ frame_give(u64 pfn)
 {
 	if (cache_serves()) {
 		while (!cache_push(pfn))
-			(void)cache_drain(CACHE_BATCH);
+			(void)cache_drain();
 		return;
 	}
 	__atomic_store_n(&frame_at(pfn)->word, ref_word(FRAME_FREE, 0, 0), __ATOMIC_RELEASE);
@@ -234,7 +237,6 @@ frames_publish(u64 pfn, u64 n, enum frame_use use, u64 word)
 	for (u64 i = 0; i < n; i++) {
 		struct frame *frame = frame_at(pfn + i);
 		__atomic_store_n(&frame->owner, 0, __ATOMIC_RELAXED);
-		__atomic_store_n(&frame->index, 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&frame->word, word, __ATOMIC_RELEASE);
 	}
 	frames_count(FRAME_FREE, use, n);
@@ -462,8 +464,8 @@ frame_alloc_filled(struct cbytes contents)
 	 * SAFETY: 1. the page is claimed by us alone. 2. contents.len was checked above. 3. Where `contents` faults,
 	 * the frame stays claimed: a leak.
 	 */
+	page_zero(page);
 	memcpy(page, contents.ptr, contents.len);
-	memset(page + contents.len, 0, PAGE_SIZE - contents.len);
 	frames_publish(pfn, 1, FRAME_UNTYPED, ref_word(FRAME_UNTYPED, 1, 0));
 	return frame_at(pfn);
 }
@@ -585,16 +587,6 @@ frame_store32(struct frame *frame, size_t off, u32 value)
 	frame_unpin(frame);
 }
 
-bool
-frame_cas32(struct frame *frame, size_t off, u32 *expected, u32 to)
-{
-	u32 seen = *expected;
-	bool done = __atomic_compare_exchange_n(frame_word32(frame, off), &seen, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-	frame_unpin(frame);
-	*expected = seen;
-	return done;
-}
-
 struct object *
 frame_owner(struct frame *frame)
 {
@@ -604,18 +596,10 @@ frame_owner(struct frame *frame)
 }
 
 void
-frame_set_owner(struct frame *frame, struct object *owner, u64 index)
+frame_set_owner(struct frame *frame, struct object *owner)
 {
 	frame_check(frame);
 	if (ref_state(ref_load(&frame->word)) != FRAME_UNTYPED)
 		misuse("frame_set_owner: the frame is not in use");
-	__atomic_store_n(&frame->index, index, __ATOMIC_RELAXED);
 	__atomic_store_n(&frame->owner, (u64)owner, __ATOMIC_RELEASE);
-}
-
-u64
-frame_owner_index(struct frame *frame)
-{
-	frame_check(frame);
-	return __atomic_load_n(&frame->index, __ATOMIC_RELAXED);
 }

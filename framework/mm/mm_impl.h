@@ -20,11 +20,11 @@
  */
 struct frame {
 	u64 word;                  /* [atomic] */
-	u64 owner, index;          /* [atomic] the services' note; the framework never looks at it */
+	u64 owner;                 /* [atomic] the services' note; the framework never looks at it */
 	u32 mappings;              /* [atomic] page-table entries of user spaces that map it: a hint */
 	struct frame_note note;    /* the policy's; the framework never looks at it */
 };
-static_assert(sizeof(struct frame) == 40);
+static_assert(sizeof(struct frame) == 32);
 
 enum : u64 { FRAMES_MAX = (u64)1 << 25 };   /* 128 GiB of physical addresses; RAM beyond is not used */
 

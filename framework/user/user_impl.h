@@ -4,7 +4,7 @@
  *
  * FPU state: the registers of a CPU hold that of the context cpu->user, which belongs to the CPU's
  * running task (task->user, with a framework reference), from that task's first entry to user mode until the CPU
- * switches to another task. The kernel itself never uses them.
+ * switches to another task. The kernel itself uses none but for a page's time (string.c).
  */
 #pragma once
 

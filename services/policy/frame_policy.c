@@ -1,36 +1,22 @@
 // SPDX-License-Identifier: MPL-2.0
 /**
- * The frame allocator: buddies, and a cache of single frames on each CPU.
+ * The frame allocator: buddies.
  *
- * The framework keeps some on each CPU as well and asks for one after the other: the cache makes that one turn of the lock, not sixteen. Without
- * it four virtual CPUs on fewer real ones came to a stand, each waiting for its ticket.
+ * The framework keeps some single frames on each CPU and asks for them in batches: one turn of the lock for each.
  *
  * A free block is 2^order frames, aligned to its size, of at most FRAME_NOTE_BLOCK frames; its first frame's note says
  * its order and links it into the list of that order. Two free buddies never stand side by side: a block that becomes free joins its
- * buddy at once. Frames in a CPU's cache are in no list, so their notes say nothing.
- *
- * What is left in the caches of other CPUs is had last, so that none is out of reach when memory ends.
- *
- * Lock order: a cache's lock → buddy_lock; both are taken with interrupts off.
+ * buddy at once.
  */
 #include <cadre/policy.h>
 
 enum : u32 {
 	ORDERS = 11,
 	LIST_END = ~(u32)0,
-	CACHE_MAX = 32,
-	CACHE_BATCH = 16,
 };
 static_assert((u32)1 << (ORDERS - 1) == FRAME_NOTE_BLOCK);
 
 enum note_flags : u8 { NOTE_FREE_BLOCK = 1 };
-
-struct frame_cache {
-	struct irq_spin_lock lock;
-	u32 n GUARDED_BY(&lock);
-	u32 frames[CACHE_MAX] GUARDED_BY(&lock);
-};
-CPU_LOCAL_DEFINE(frame_cache, frame_cache);
 
 static struct irq_spin_lock buddy_lock;
 static u32 lists[ORDERS] GUARDED_BY(&buddy_lock) = {
@@ -120,81 +106,60 @@ range_alloc(u64 n, u64 align, u64 limit) MUST_HOLD(&buddy_lock)
 }
 
 static void
-cache_fill(struct frame_cache *cache) MUST_HOLD(&cache->lock)
-{
-	IRQ_SPIN_SCOPE(&buddy_lock);
-	while (cache->n < CACHE_BATCH) {
-		u64 pfn = range_alloc(1, 1, FRAME_NONE);
-		if (pfn == FRAME_NONE)
-			return;
-		cache->frames[cache->n++] = (u32)pfn;
-	}
-}
-
-static void
-cache_drain(struct frame_cache *cache) MUST_HOLD(&cache->lock)
-{
-	IRQ_SPIN_SCOPE(&buddy_lock);
-	for (u32 i = 0; i < CACHE_BATCH && cache->n > 0; i++)
-		block_free(cache->frames[--cache->n], 0);
-}
-
-static void
 frames_add(u64 pfn, u64 n)
 {
 	IRQ_SPIN_SCOPE(&buddy_lock);
 	range_free((u32)pfn, (u32)(pfn + n));
 }
 
-/** A frame of a CPU's cache; `own`: it is this CPU's, and filled if empty. */
-static u64
-cache_take(struct frame_cache *cache, bool own)
-{
-	IRQ_SPIN_SCOPE(&cache->lock);
-	if (cache->n == 0 && own)
-		cache_fill(cache);
-	return cache->n > 0 ? cache->frames[--cache->n] : FRAME_NONE;
-}
-
-static u64
-frame_take(void)
-{
-	u64 pfn = FRAME_NONE;
-	{
-		CPU_LOCAL_SCOPE(cache, frame_cache);
-		pfn = cache_take(cache, true);
-	}
-	for (u32 cpu = 0; pfn == FRAME_NONE && cpu < cpu_count(); cpu++)
-		pfn = cache_take(CPU_LOCAL_OF(frame_cache, cpu), false);
-	return pfn;
-}
-
 static u64
 frames_alloc(u64 n, u64 align, u64 limit)
 {
-	if (n == 1 && align == 1 && limit == FRAME_NONE)
-		return frame_take();
 	IRQ_SPIN_SCOPE(&buddy_lock);
 	return range_alloc(n, align, limit);
 }
 
-static void
-frame_give(u32 pfn)
+/** Takes the first frames of the smallest block that there is. => false: there is none. */
+static bool
+batch_add(struct frame_batch *scoped batch) MUST_HOLD(&buddy_lock)
 {
-	CPU_LOCAL_SCOPE(cache, frame_cache);
-	IRQ_SPIN_SCOPE(&cache->lock);
-	if (cache->n == CACHE_MAX)
-		cache_drain(cache);
-	cache->frames[cache->n++] = pfn;
+	u32 order = 0;
+	while (order < ORDERS && lists[order] == LIST_END)
+		order++;
+	if (order >= ORDERS)
+		return false;
+	u32 pfn = lists[order], size = (u32)1 << order, n = MIN(size, FRAME_BATCH - batch->n);
+	block_remove(pfn);
+	for (u32 i = 0; i < n; i++)
+		batch->frames[batch->n + i] = pfn + i;
+	batch->n += n;
+	range_free(pfn + n, pfn + size);
+	return true;
 }
 
 static void
-frames_free(u64 pfn, u64 n)
+frames_take(struct frame_batch *scoped batch)
 {
-	if (n == 1)
-		frame_give((u32)pfn);
-	else
-		frames_add(pfn, n);
+	IRQ_SPIN_SCOPE(&buddy_lock);
+	while (batch->n < FRAME_BATCH && batch_add(batch))
+		;
 }
 
-const struct frame_policy frame_policy = { .add = frames_add, .alloc = frames_alloc, .free = frames_free };
+/** Frames that follow each other, up or down, are freed as one range: often they were taken so. */
+static void
+frames_give(const struct frame_batch *scoped batch)
+{
+	IRQ_SPIN_SCOPE(&buddy_lock);
+	for (u32 i = 0, n = MIN(batch->n, FRAME_BATCH); i < n;) {
+		u32 first = batch->frames[i], end = first + 1;
+		for (i++; i < n && (batch->frames[i] == end || batch->frames[i] + 1 == first); i++) {
+			first = MIN(first, batch->frames[i]);
+			end = MAX(end, batch->frames[i] + 1);
+		}
+		range_free(first, end);
+	}
+}
+
+const struct frame_policy frame_policy = {
+	.add = frames_add, .alloc = frames_alloc, .free = frames_add, .take = frames_take, .give = frames_give,
+};

@@ -110,7 +110,7 @@ page_make(struct vm_object *object, u64 index, struct frame **scoped out)
 		frame_put(frame);
 		return err;
 	}
-	frame_set_owner(frame, vm_object_object(object), index);
+	frame_set_owner(frame, vm_object_object(object));
 	*out = frame;
 	return OK;
 }

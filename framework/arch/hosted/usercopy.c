@@ -80,3 +80,12 @@ arch_user_cas32(u64 at, u32 *expected, u32 to, bool *swapped)
 	arch_irq_restore(flags);
 	return word != nullptr;
 }
+
+void
+page_fill(void *page, const void *from)
+{
+	if (from != nullptr)
+		memcpy(page, from, PAGE_SIZE);
+	else
+		memset(page, 0, PAGE_SIZE);
+}

@@ -68,6 +68,7 @@ format_probe(void)
 	xcr0 = supported & (XSTATE_X87 | XSTATE_SSE | XSTATE_AVX);
 	if ((supported & XSTATE_AVX512) == XSTATE_AVX512 && (xcr0 & XSTATE_AVX) != 0)
 		xcr0 |= XSTATE_AVX512;
+	x86_features.ymm = (xcr0 & (XSTATE_AVX | XSTATE_AVX512)) == XSTATE_AVX;
 	state_size += HEADER_SIZE;
 	for (u32 i = 2; i < COMPONENTS; i++) {
 		struct x86_cpuid info = cpuid(13, i);

@@ -26,7 +26,7 @@ enum x86_msr : u32 {
 
 /** What this processor has. Probed once on the boot CPU; every CPU must have the same. */
 struct x86_features {
-	bool pge, pcid, smep, smap, umip, xsave, xsaveopt, gbpages, x2apic;
+	bool pge, pcid, smep, smap, umip, xsave, xsaveopt, ymm, gbpages, x2apic;   /* ymm: AVX without AVX-512 */
 	bool tsc, tsc_deadline, tsc_invariant, rdtscp, arat, hypervisor;
 	u32 physical_bits, max_leaf;   /* max_leaf: the highest basic CPUID leaf */
 };

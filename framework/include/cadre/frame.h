@@ -32,18 +32,13 @@ void frame_read(struct frame *frame, size_t off, struct bytes dst);
 void frame_write(struct frame *frame, size_t off, struct cbytes src);
 void frame_zero(struct frame *frame, size_t off, size_t len);
 void frame_copy(struct frame *dst, struct frame *src);     /**< a whole page */
-/** One aligned word, read or changed at once (futexes in shared memory, device rings). => traps where misaligned. */
+/** One aligned word, read or written at once (what user memory shares with the kernel). => traps where misaligned. */
 u32 frame_load32(struct frame *frame, size_t off);
 void frame_store32(struct frame *frame, size_t off, u32 value);
-bool frame_cas32(struct frame *frame, size_t off, u32 *scoped expected, u32 to);
 
-/**
- * The services' note on a frame (which page of which file …): one reference and one word, theirs to define. Not
- * counted.
- */
+/** The services' note on a frame (which file it belongs to …): a reference, theirs to define. Not counted. */
 struct object *frame_owner(struct frame *frame);
-void frame_set_owner(struct frame *frame, struct object *owner, u64 index);
-u64 frame_owner_index(struct frame *frame);
+void frame_set_owner(struct frame *frame, struct object *owner);
 
 struct memory_stat { u64 total; u64 free; u64 framework; u64 heap; u64 page_tables; }; /* in frames */
 struct memory_stat memory_stat(void);

@@ -34,6 +34,10 @@ struct frame_note {
 /** The note of a frame. => traps where there is no such frame. */
 struct frame_note *frame_note(u64 pfn);
 
+/** Single frames, not in any order. */
+enum : u32 { FRAME_BATCH = 16 };
+struct frame_batch { u32 n; u32 frames[FRAME_BATCH]; };
+
 struct frame_policy {
 	/** Frames [pfn, pfn + n) are free from now on: at boot, then never again. Boot CPU only. */
 	void (*add)(u64 pfn, u64 n);
@@ -41,6 +45,9 @@ struct frame_policy {
 	u64 (*alloc)(u64 n, u64 align, u64 limit);
 	/** [pfn, pfn + n) are free again. Any CPU, interrupts off. */
 	void (*free)(u64 pfn, u64 n);
+	/** The same for single frames, which go by way of the framework's caches: `take` adds what there is, up to FRAME_BATCH. */
+	void (*take)(struct frame_batch *scoped batch);
+	void (*give)(const struct frame_batch *scoped batch);
 };
 
 /** The slab allocator's scratch space for each slab (a run of pages of one heap holding `slots` slots). */

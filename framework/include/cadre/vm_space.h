@@ -100,8 +100,7 @@ err_t vm_cursor_mark(struct vm_cursor *scoped cursor, u64 npages, u64 mark, u64 
 u64 vm_cursor_unmap(struct vm_cursor *scoped cursor, u64 npages);
 /** Sets the protection of the frames mapped in the next npages pages; moves on. 0: no access. */
 void vm_cursor_protect(struct vm_cursor *scoped cursor, u64 npages, enum vm_prot prot);
-/** Clears the accessed and dirty bits of this page; does not move. */
-void vm_cursor_clear_dirty(struct vm_cursor *scoped cursor);
+/** Clears the accessed bit of this page; does not move. */
 void vm_cursor_clear_accessed(struct vm_cursor *scoped cursor);
 
 PRIVATE static inline void vm_cursor_scope_end_(struct vm_cursor *cursor) { vm_cursor_close(cursor); }

@@ -107,7 +107,7 @@ TEST(wrong_use_of_a_cursor_traps)
 	vm_cursor_seek(&cursor, UADDR(AT + 2 * PAGE_SIZE));
 	EXPECT_TRAP(vm_cursor_query(&cursor));
 	EXPECT_TRAP((void)vm_cursor_map(&cursor, frame, VM_READ, VM_CACHE_BACK));
-	EXPECT_TRAP(vm_cursor_clear_dirty(&cursor));
+	EXPECT_TRAP(vm_cursor_clear_accessed(&cursor));
 	vm_cursor_seek(&cursor, UADDR(AT));
 	frame_put(frame);
 	EXPECT_TRAP((void)vm_cursor_map(&cursor, frame, VM_READ, VM_CACHE_BACK));   /* stale */
@@ -213,7 +213,7 @@ TEST(protection_is_changed_and_no_access_remembers_the_frame)
 	vm_space_put(space);
 }
 
-TEST(accessed_and_dirty_are_noted_again_after_they_were_cleared)
+TEST(accessed_is_noted_again_after_it_was_cleared)
 {
 	struct vm_space *space = space_new();
 	struct vm_cursor cursor = {};
@@ -228,12 +228,11 @@ TEST(accessed_and_dirty_are_noted_again_after_they_were_cleared)
 		EXPECT_EQ(open_at(space, AT, AT + 2 * PAGE_SIZE, &cursor), OK);
 		struct vm_entry entry = vm_cursor_query(&cursor);
 		EXPECT(entry.accessed && entry.dirty);
-		vm_cursor_clear_dirty(&cursor);
 		vm_cursor_clear_accessed(&cursor);
 		entry = vm_cursor_query(&cursor);
-		EXPECT(!entry.accessed && !entry.dirty);
+		EXPECT(!entry.accessed && entry.dirty);
 		vm_cursor_seek(&cursor, UADDR(AT + PAGE_SIZE));
-		vm_cursor_clear_dirty(&cursor);      /* nothing there: nothing happens */
+		vm_cursor_clear_accessed(&cursor);   /* nothing there: nothing happens */
 		vm_cursor_close(&cursor);
 	}
 	vm_space_activate(nullptr);

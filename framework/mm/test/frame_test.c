@@ -60,15 +60,12 @@ TEST(access_beyond_the_page_or_misaligned_traps)
 	frame_put(frame);
 }
 
-TEST(words_of_a_frame_are_read_and_changed_at_once)
+TEST(words_of_a_frame_are_read_and_written_at_once)
 {
 	struct frame *frame = frame_alloc();
 	frame_store32(frame, 8, 5);
 	EXPECT_EQ(frame_load32(frame, 8), 5);
-	u32 expected = 4;
-	EXPECT(!frame_cas32(frame, 8, &expected, 9));
-	EXPECT_EQ(expected, 5);
-	EXPECT(frame_cas32(frame, 8, &expected, 9));
+	frame_store32(frame, 8, 9);
 	EXPECT_EQ(frame_load32(frame, 8), 9);
 	struct frame *copy = frame_alloc();
 	frame_copy(copy, frame);
@@ -88,7 +85,7 @@ TEST(stale_frame_handle_traps)
 	EXPECT_TRAP(frame_put(frame));
 	EXPECT_TRAP(frame_get(frame));
 	EXPECT_TRAP(frame_read(frame, 0, (struct bytes){ &byte, 1 }));
-	EXPECT_TRAP(frame_set_owner(frame, nullptr, 1));
+	EXPECT_TRAP(frame_set_owner(frame, nullptr));
 	EXPECT_EQ(frame_refs(frame), 0);
 }
 
@@ -142,9 +139,8 @@ TEST(owner_note_is_reset_when_the_frame_is_allocated_again)
 {
 	struct frame *frame = frame_alloc();
 	struct byte_array *array = byte_array_alloc(1);
-	frame_set_owner(frame, byte_array_object(array), 77);
+	frame_set_owner(frame, byte_array_object(array));
 	EXPECT(frame_owner(frame) == byte_array_object(array));
-	EXPECT_EQ(frame_owner_index(frame), 77);
 	frame_put(frame);
 	byte_array_put(array);
 	struct frame *frames[64];
@@ -212,8 +208,15 @@ trapping_alloc(u64 n, u64 align, u64 limit)
 	contain_trap(TEXT("a policy's bug"));
 }
 
-static const struct frame_policy evil_policy = { .add = evil_ignore, .alloc = evil_alloc, .free = evil_ignore };
-static const struct frame_policy trapping_policy = { .add = evil_ignore, .alloc = trapping_alloc, .free = evil_ignore };
+static void evil_take(struct frame_batch *batch) { batch->n = ~(u32)0; }
+static void evil_give(const struct frame_batch *batch) { (void)batch; }
+
+static const struct frame_policy evil_policy = {
+	.add = evil_ignore, .alloc = evil_alloc, .free = evil_ignore, .take = evil_take, .give = evil_give,
+};
+static const struct frame_policy trapping_policy = {
+	.add = evil_ignore, .alloc = trapping_alloc, .free = evil_ignore, .take = evil_take, .give = evil_give,
+};
 
 /** What frame_alloc gives while the policy answers `answer`, on this CPU with interrupts off, so that no other is hurt much. */
 static struct frame *
@@ -312,7 +315,7 @@ TEST(frames_in_caches_are_free_and_the_last_to_be_had)
 	cpu_call(cpu_online_set(), fill_cache, nullptr);
 	EXPECT_EQ(memory_stat().free, before);
 	for (struct frame *frame; (frame = frame_alloc()) != nullptr; last = frame, taken++)
-		frame_set_owner(frame, (struct object *)last, 0);
+		frame_set_owner(frame, (struct object *)last);
 	EXPECT(memory_stat().free < 32);   /* what other tests of policies that lie have lost */
 	EXPECT(taken + 64 >= before);
 	for (struct frame *next; last != nullptr; last = next) {

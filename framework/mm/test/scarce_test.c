@@ -20,7 +20,12 @@ scarce_free(u64 pfn, u64 n)
 	frame_policy.free(pfn, n);
 }
 
-static const struct frame_policy scarce_policy = { .add = scarce_free, .alloc = scarce_alloc, .free = scarce_free };
+static void scarce_take(struct frame_batch *batch) { (void)batch; }
+static void scarce_give(const struct frame_batch *batch) { frame_policy.give(batch); }
+
+static const struct frame_policy scarce_policy = {
+	.add = scarce_free, .alloc = scarce_alloc, .free = scarce_free, .take = scarce_take, .give = scarce_give,
+};
 
 /** Runs `scenario` with 0, 1, 2 … frames until it succeeds, which leaves nothing behind. */
 static void

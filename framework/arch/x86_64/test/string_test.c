@@ -2,6 +2,7 @@
 // Memory functions at every alignment, overlap and length that matters.
 #include <arch/string.h>
 #include <test.h>
+#include <x86.h>
 
 enum : u32 { ROOM = 400 };
 static u8 from[ROOM], to[ROOM], want[ROOM];
@@ -64,5 +65,31 @@ TEST(comparison_is_by_the_first_byte_that_differs)
 		bool less = to[at] < from[at];
 		EXPECT((memcmp(to, from, 40) < 0) == less && (memcmp(from, to, 40) < 0) != less);
 		EXPECT_EQ(memcmp(to, from, at), 0);
+	}
+}
+
+TEST(pages_are_copied_and_zeroed_and_the_users_registers_stay)
+{
+	alignas(64) static u8 pages[3][PAGE_SIZE];
+	u8 users[32], after[32];
+	for (u32 i = 0; i < PAGE_SIZE; i++)
+		pages[1][i] = (u8)(i * 7 + i / 256 + 1);
+	for (u32 i = 0; i < sizeof(users); i++)
+		users[i] = (u8)(i + 100);
+	u64 flags = arch_irq_save();   /* the registers may be a task's: it has them back */
+	u8 theirs[32];
+	if (x86_features.ymm)
+		asm volatile("vmovdqu %%ymm0, %0; vmovdqu %1, %%ymm0" : "=m"(theirs) : "m"(users));
+	page_copy(pages[0], pages[1]);
+	page_zero(pages[1]);
+	if (x86_features.ymm)
+		asm volatile("vmovdqu %%ymm0, %0; vmovdqu %1, %%ymm0" : "=m"(after) : "m"(theirs));
+	arch_irq_restore(flags);
+	EXPECT(!x86_features.ymm || memcmp(users, after, sizeof(users)) == 0);
+	for (u32 i = 0; i < PAGE_SIZE; i++) {
+		if (pages[0][i] != (u8)(i * 7 + i / 256 + 1) || pages[1][i] != 0 || pages[2][i] != 0) {
+			EXPECT_EQ(i, PAGE_SIZE);   /* the byte that is wrong */
+			return;
+		}
 	}
 }
