@@ -57,7 +57,8 @@ view_of(const struct vm_area *area, u64 address)
 	if (view.start > address)
 		return (struct vm_view){ .below_stack = (view.flags & VM_GROWSDOWN) != 0 };
 	view.end = POINTER_LOAD(area->end);
-	view.prot = POINTER_LOAD(area->prot);
+	u32 prot = POINTER_LOAD(area->prot);
+	view.prot = prot != 0 ? prot | VM_READ : 0;   /* as the page table has it: what can be written or executed can be read */
 	view.object = POINTER_LOAD(area->object);
 	view.offset = POINTER_LOAD(area->offset);
 	return view;

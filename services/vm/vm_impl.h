@@ -82,7 +82,7 @@ struct vm_map {
 /** What a fault knows of its area, copied in one piece. */
 struct vm_view {
 	u64 start, end, offset;
-	u32 prot, flags;
+	u32 prot, flags;                    /* as the page table can have it: with VM_READ, or 0 */
 	struct vm_object *object;
 	u32 sequence;                       /* the map's, when this was true */
 	bool below_stack;                   /* no area here, but the next one grows down */
