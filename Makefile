@@ -57,7 +57,7 @@ SAFE       := $(COMMON) $(MACHINE) -fsanitize=signed-integer-overflow \
 MODULES := boot cpu mm object task sync irq time user io dma debug
 FW_SRC  := $(wildcard $(MODULES:%=framework/%/*.c) $(ARCHDIR)/*.c $(ARCHDIR)/*.S)
 FW_TEST := $(wildcard $(MODULES:%=framework/%/test/*_test.c) $(ARCHDIR)/test/*_test.c $(ARCHDIR)/test/*.S) \
-           $(wildcard services/*/test/*_test.c) tests/unit/main.c
+           $(wildcard services/*/test/*_test.c tests/unit/*.c)
 POLICY  := $(wildcard services/policy/*.c)
 GEN     := $(OUT)/gen
 GEN_SRC := $(GEN)/syscall_dispatch.c $(GEN)/syscall_names.c
@@ -115,10 +115,10 @@ $(OUT)/stub.elf: framework/arch/hosted/stub/stub.c framework/arch/hosted/stub/st
 	$(Q)$(LD) -static -T framework/arch/hosted/stub/stub.lds -o $@ $(@:.elf=.o)
 $(OUT)/framework/arch/hosted/stub_image.o: $(OUT)/stub.elf
 
-$(OUT)/tests/unit/%.o: tests/unit/%.c Makefile
+$(OUT)/tests/unit/%.o: tests/unit/%.c Makefile | $(GEN_HDR)
 	@mkdir -p $(@D)
 	@echo '  CC    $<'
-	$(Q)$(CC) $(FRAMEWORK) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(FRAMEWORK) -I$(GEN_INC) $(call deps_of,services/init) -MMD -MP -c -o $@ $<
 
 # A service is checked, its options are checked, then it is compiled: one rule, so that none of the three can be left out.
 # (A hosted build is for tests under sanitizers, which take the place of some of the options: there the options go unchecked.)

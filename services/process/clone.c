@@ -30,6 +30,7 @@ struct clone_request {
 	u64 stack;                      /* stack pointer of the new thread; 0: as the parent's */
 	u64 tls, pidfd, child_tid, parent_tid;
 	u32 set_tid;                    /* the id that it is to have; 0: any */
+	task_fn *body;                  /* what its task runs; null: thread_body */
 };
 
 /* --- checking --- */
@@ -226,7 +227,7 @@ thread_fill(struct thread *thread, struct thread *parent, const struct clone_req
 		signal_altstack_forget(thread->signal);
 	TRY(clone_files(thread, parent, flags));
 	TRY(clone_map(thread, parent, flags));
-	TRY(task_create(thread_body, thread_object(thread), CBYTES_OF(thread->name), &thread->task));
+	TRY(task_create(request->body != nullptr ? request->body : thread_body, thread_object(thread), CBYTES_OF(thread->name), &thread->task));
 	TRY(task_set_owner(thread->task, thread_object(thread)));
 	return thread_watch_fork(thread, parent, flags);
 }
@@ -362,6 +363,13 @@ clone_run(const struct clone_request *scoped request, u64 *scoped result)
 	clone_start(thread, request, vfork, tid);
 	*result = tid;
 	return OK;
+}
+
+err_t
+clone_with_body(u64 flags, task_fn *body, u64 *scoped tid)
+{
+	struct clone_request request = { .flags = flags & ~(u64)CSIGNAL, .exit_signal = (u32)(flags & CSIGNAL), .body = body };
+	return clone_run(&request, tid);
 }
 
 /* --- system calls --- */

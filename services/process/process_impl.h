@@ -54,7 +54,13 @@ void thread_forget(struct thread *thread) MUST_HOLD(&pid_lock);
 	})
 bool killable_go_on(void);
 
+/* --- start.c --- */
+/** The first process, whose task runs `body` with its thread: it has no map yet. => ENOMEM */
+err_t process_make_first(task_fn *body);
+
 /* --- clone.c --- */
+/** clone(2), but the new thread's task runs `body` with it in place of the program; that ends in thread_end and a put. As clone(2). */
+err_t clone_with_body(u64 flags, task_fn *body, u64 *scoped tid);
 struct vfork_wait { struct wait_queue queue; struct atomic32 done; };
 OBJECT_DECLARE(vfork_wait);
 

@@ -267,14 +267,14 @@ init_enter(struct thread *thread)
 	return OK;
 }
 
-static err_t
-init_make(void)
+err_t
+process_make_first(task_fn *body)
 {
 	struct thread *thread = thread_alloc();
 	if (thread == nullptr)
 		return ENOMEM;
 	TRY(init_thread_fill(thread));
-	TRY(task_create(init_body, thread_object(thread), TEXT("init"), &thread->task));
+	TRY(task_create(body, thread_object(thread), TEXT("init"), &thread->task));
 	TRY(task_set_owner(thread->task, thread_object(thread)));
 	TRY(thread_watch_fork(thread, nullptr, 0));
 	TRY(init_enter(thread));
@@ -284,7 +284,7 @@ init_make(void)
 void
 process_run_init(void)
 {
-	err_t err = init_make();
+	err_t err = process_make_first(init_body);
 	if (err == OK)
 		return;
 	log_error("init: the first process could not be made: error {}", (u32)err);

@@ -5,7 +5,7 @@
  * Command line: `filter=TEXT` only tests whose "file: name" contains TEXT, `skip=TEXT` none of those; `list` names them; `timeout=SECONDS` of one test (180).
  * Each test runs in a task of its own. A test also fails where it leaves heap objects or frames behind.
  */
-#include "test.h"
+#include "program.h"
 #include "../../services/lib/work.h"
 #include <cadre/boot.h>
 #include <cadre/frame.h>
@@ -14,6 +14,8 @@
 #include <cadre/task.h>
 #include <cadre/time.h>
 #include <mm/test/parallel.h>
+
+#include <inode.h>
 
 extern const struct test __start_tests[], __stop_tests[];
 
@@ -25,6 +27,8 @@ static struct {
 	const char *skipped;                  /* [self] of the test's task */
 	u32 failures;                         /* [atomic] */
 } running;
+
+static bool services_started;        /* [self] */
 
 static struct cbytes
 text_of(const char *text)
@@ -136,6 +140,8 @@ leaked(void)
 	u32 id = leak_find();
 	if (id != 0)
 		spaces_unload();   /* a space that an idle CPU has loaded is no leak */
+	if (id != 0 && services_started)
+		fs_drop_caches();
 	for (u32 i = 0; id != 0 && i < LEAK_WAITS; i++) {
 		rcu_synchronize();
 		(void)task_sleep_until(clock_now() + 10 * NS_PER_MS, false);
@@ -183,9 +189,27 @@ run_in_task(u64 timeout_ns)
 	return ended;
 }
 
+/** Before the first test that needs services, so that tests of the framework have the machine to themselves. */
+static void
+services_start_for(const struct test *test)
+{
+	struct cbytes file = text_of(test->file);
+	if (services_started || !contains(cbytes_sub(file, 0, MIN(file.len, (size_t)9)), TEXT("services/")))
+		return;
+	services_started = true;
+	running.test = test;
+	running.failures = 0;
+	program_start_services();
+	if (running.failures != 0)
+		power_off(1);
+}
+
 static enum outcome
 test_run(const struct test *test, u64 timeout_ns)
 {
+	services_start_for(test);
+	if (services_started)
+		fs_drop_caches();
 	running.test = test;
 	running.skipped = nullptr;
 	running.failures = 0;

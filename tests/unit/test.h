@@ -42,9 +42,11 @@ void test_skip(const char *why);
 #define AWAIT(condition)                                                                                               \
 	do {                                                                                                           \
 		u64 patience_ = clock_now() + 30 * NS_PER_SEC;                                                         \
-		while (!(condition) && clock_now() < patience_)                                                        \
+		bool met_ = (condition);                                                                               \
+		for (; !met_ && clock_now() < patience_; met_ = (condition))                                           \
 			(void)task_sleep_until(clock_now() + 200 * NS_PER_US, false);                                  \
-		EXPECT(condition);                                                                                     \
+		if (!met_)                                                                                             \
+			test_fail(__FILE__, __LINE__, "in vain: " #condition, 0, 0);                                   \
 	} while (0)
 /** The statement must trap: contained, so the test goes on behind it. */
 #define EXPECT_TRAP(...)                                                                                               \
