@@ -2,10 +2,11 @@
 /*
  * A QEMU plugin that counts executed guest instructions by the address of their translation block.
  *
- *	-plugin profile.so,out=FILE[,begin=ADDRESS,end=ADDRESS]
+ *	-plugin profile.so,out=FILE[,begin=ADDRESS,end=ADDRESS[,sums=1]]
  *
  * At the end FILE has lines "ADDRESS INSTRUCTIONS COUNT" of each block. With `begin` and `end`, addresses of guest functions, only
- * what runs between a call of the one and a call of the other counts. Counts are plain words: use one virtual CPU, or take
+ * what runs between the first call of the one and of the other counts. With `sums` FILE has a line for each such stretch instead: all
+ * instructions in it. Counts are plain words: use one virtual CPU, or one thread for all (-accel tcg,thread=single), or take
  * the sums as approximate.
  * The declarations are those of QEMU's plugin interface, version 1 (docs/devel/tcg-plugins); Debian packages no header.
  */
@@ -30,7 +31,7 @@ __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 enum { SLOTS = 1 << 20 };
 static struct slot { uint64_t address, instructions, count, at_begin; } slots[SLOTS];
 static uint64_t begin_at, end_at;
-static bool ended;
+static bool ended, sums;
 static const char *out_name = "profile.txt";
 
 /* The slot of a block; full tables share the last. Translation is serialised by QEMU. */
@@ -67,10 +68,26 @@ write_out(void)
 		fclose(out);
 }
 
+/* One stretch more: its sum. */
+static void
+write_sum(void)
+{
+	uint64_t sum = 0;
+	for (struct slot *slot = slots; slot < slots + SLOTS; slot++)
+		sum += slot->instructions * (slot->count - slot->at_begin);
+	FILE *out = fopen(out_name, "a");
+	if (out)
+		fprintf(out, "%" PRIu64 "\n", sum), fclose(out);
+}
+
 static void
 on_end(unsigned cpu, void *unused)
 {
 	(void)cpu, (void)unused;
+	if (sums) {
+		write_sum();
+		return;
+	}
 	if (!ended)
 		write_out();
 	ended = true;
@@ -92,7 +109,7 @@ static void
 on_exit_of_qemu(plugin_id id, void *unused)
 {
 	(void)id, (void)unused;
-	if (!ended)
+	if (!ended && !sums)
 		write_out();
 }
 
@@ -107,6 +124,8 @@ qemu_plugin_install(plugin_id id, const struct qemu_info_t *info, int count, cha
 			begin_at = strtoull(arguments[i] + 6, NULL, 0);
 		else if (strncmp(arguments[i], "end=", 4) == 0)
 			end_at = strtoull(arguments[i] + 4, NULL, 0);
+		else if (strcmp(arguments[i], "sums=1") == 0)
+			sums = true;
 	}
 	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
 	qemu_plugin_register_atexit_cb(id, on_exit_of_qemu, NULL);

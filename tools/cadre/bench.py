@@ -226,6 +226,9 @@ def main(args):
     if args.profile:
         import profile_guest
         return profile_guest.main(args)
+    if args.scale:
+        import scale
+        return scale.main(args)
     rows = measure(args)
     print("\n".join(table(rows)))
     print(f"ratio above 1: Cadre is faster or needs less. Geometric mean of {sum(1 for r in rows if r['ratio'])} rows: {geometric_mean(rows):.2f}")

@@ -108,6 +108,7 @@ def main():
     bench.add_argument("--packaged", action="store_true", help="also measure Linux without mitigations=off init_on_alloc=0")
     bench.add_argument("--append", default="", metavar="ARGS", help="more words for both kernels' command line")
     bench.add_argument("--profile", metavar="NAME", help="where the instructions of row NAME go in Cadre, by function")
+    bench.add_argument("--scale", action="store_true", help="what an operation costs with more CPUs, and with more of a thing")
     bench.add_argument("--json", metavar="FILE", help="also write the rows to FILE")
     bench.add_argument("--chart", metavar="FILE", help="also draw the ratios to FILE (SVG)")
     bench.set_defaults(call=command_bench)
