@@ -19,11 +19,11 @@ sys_close(i32 fd)
 err_t
 sys_dup(i32 fd, u64 *scoped result)
 {
-	struct file *file = nullptr;
+	struct fd_hold hold = {};
 	i32 copy = -1;
-	TRY(fd_get_any(fd, &file));
-	err_t err = fd_install(file, 0, false, &copy);
-	file_put(file);
+	TRY(fd_borrow_any(fd, &hold));
+	err_t err = fd_install(hold.file, 0, false, &copy);
+	fd_return(&hold);
 	*result = (u64)copy;
 	return err;
 }
