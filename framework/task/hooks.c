@@ -81,7 +81,7 @@ hook_select_cpu(struct task *task, enum sched_reason reason)
 {
 	const struct sched_policy *policy = policy_load();
 	u32 last = __atomic_load_n(&task->last_cpu, __ATOMIC_RELAXED), cpu = 0;
-	if (!HOOK(policy, cpu = policy->select_cpu(task->entity, last, reason)))
+	if (cpu_count() > 1 && !HOOK(policy, cpu = policy->select_cpu(task->entity, last, reason)))
 		return idle_cpu(last);
 	if (cpu < cpu_count())
 		return cpu;

@@ -130,15 +130,20 @@ sched_interrupt_exit(struct cpu *cpu, bool preemptible)
 
 /* --- becoming ready --- */
 
-/** The task on `cpu` runs without a tick, perhaps, and now has a competitor. */
+/**
+ * The task on `cpu` runs without a tick, perhaps, and now has a competitor. On this CPU it gets one soon: a waker often leaves before, and
+ * where it does not the tick asks the policy.
+ */
 static void
 tick_ask(u32 cpu)
 {
 	if (__atomic_load_n(&sched_cpus[cpu].tick_ns, __ATOMIC_SEQ_CST) != TIME_NEVER)
 		return;
-	if (cpu == this_cpu()->id)
-		tick_arm(this_cpu(), arch_clock_ns());
-	else if (__atomic_exchange_n(&sched_cpus[cpu].retick, 1, __ATOMIC_SEQ_CST) == 0)
+	if (cpu == this_cpu()->id) {
+		u64 soon = arch_clock_ns() + NS_PER_MS;
+		__atomic_store_n(&sched_cpus[cpu].tick_ns, soon, __ATOMIC_SEQ_CST);
+		timer_tick_set(soon);
+	} else if (__atomic_exchange_n(&sched_cpus[cpu].retick, 1, __ATOMIC_SEQ_CST) == 0)
 		arch_ipi(cpu, IPI_RESCHEDULE);
 }
 

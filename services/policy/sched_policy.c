@@ -223,8 +223,6 @@ least_loaded(const struct sched_entity *entity, u32 first, bool idle_only)
 static u32
 policy_select_cpu(struct object *object, u32 last_cpu, enum sched_reason reason)
 {
-	if (cpu_count() == 1)
-		return 0;
 	struct sched_entity *entity = sched_entity_from(object);
 	if (reason == SCHED_YIELD || reason == SCHED_PREEMPTED)
 		return entity_allowed(entity, last_cpu) ? last_cpu : least_loaded(entity, last_cpu, false);

@@ -78,7 +78,7 @@ struct sched_policy {
 	err_t (*task_init)(struct task *task, struct object **scoped entity);
 	/** It has ended: entity is no longer used. */
 	void (*task_fini)(struct object *entity);
-	/** The CPU a task that becomes ready should go to. */
+	/** The CPU a task that becomes ready should go to. Asked where there is more than one. */
 	u32 (*select_cpu)(struct object *entity, u32 last_cpu, enum sched_reason reason);
 	/** Ready on `cpu` from now on, until picked. => true: what runs there should be preempted. */
 	bool (*enqueue)(struct object *entity, u32 cpu, enum sched_reason reason);

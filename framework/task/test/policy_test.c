@@ -186,7 +186,7 @@ TEST(wild_cpu_numbers_and_times_are_mended)
 	evil_set();
 	run_all(churn, 4);
 	evil_end();
-	EXPECT(sched_policy_faults() > before);
+	EXPECT(sched_policy_faults() > before || cpu_count() == 1);   /* where there is no choice the policy is not asked */
 }
 
 static struct irq_spin_lock left;
