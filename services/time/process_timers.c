@@ -196,13 +196,10 @@ timers_exec(struct thread *thread)
 		posix_timers_delete(timers);
 }
 
+/** Nothing fires from now on, but for what is firing at this moment on another CPU: to that it is there until a grace period has passed. */
 static void
-timers_process_exit(struct process *process)
+timers_stop(struct process_timers *timers)
 {
-	struct process_timers *timers = process_timers_of(process, false);
-	if (timers == nullptr)
-		return;
-	posix_timers_delete(timers);
 	{
 		IRQ_SPIN_SCOPE(&timers->lock);
 		timers->real_expires = 0;
@@ -210,16 +207,32 @@ timers_process_exit(struct process *process)
 		while (cpu_alarm_list_pop_front(&timers->cpu) != nullptr)
 			;
 	}
+	(void)timer_cancel(timers->real);
+	(void)timer_cancel(timers->poll);
+}
+
+static void
+timers_process_exit(struct process *process)
+{
+	struct process_timers *timers = process_timers_of(process, false);
+	if (timers == nullptr)
+		return;
+	posix_timers_delete(timers);
+	timers_stop(timers);
 	(void)timer_cancel_sync(timers->real);
 	(void)timer_cancel_sync(timers->poll);
 }
 
+/** A timer may be set even now: for a process whose clone failed, or for the limit of one that was a zombie. */
 static void
 timers_process_free(struct process *process)
 {
-	if (process->itimers != nullptr)
-		process_timers_put(process_timers_from(process->itimers));
+	struct process_timers *timers = process_timers_of(process, false);
+	if (timers == nullptr)
+		return;
+	timers_stop(timers);
 	process->itimers = nullptr;
+	process_timers_put_rcu(timers);
 }
 
 static const struct thread_watch timers_watch = {

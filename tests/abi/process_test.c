@@ -382,6 +382,17 @@ TEST("clone takes an end signal that does not exist: the end sends none, and a w
 	}
 }
 
+TEST("a clone that fails late leaves nothing, under a limit of CPU time too")
+{
+	int failed = 0;
+	MUST(setrlimit(RLIMIT_CPU, &(struct rlimit){ 100, 100 }));
+	for (int i = 0; i < 200; i++)
+		failed += syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, 0, BAD, NULL, 0) == -1 && errno == EFAULT;
+	CHECK_EQ(failed, 200);
+	CHECK_ERRNO(waitpid(-1, NULL, 0), ECHILD);
+	CHECK_EQ(open("/dev/null", O_RDONLY), 3);
+}
+
 TEST("clone3 with a pidfd, and what it refuses")
 {
 	int fd = -1;
