@@ -6,6 +6,9 @@
  * which no slot is out goes to the list of empty ones, of which one is kept: the next goes back. The framework asks for several slots at once
  * and keeps them for its CPUs.
  *
+ * Types whose objects are found in RCU sections by pointers that no reference stands behind (T_get_live decides whether they still are) keep all
+ * slabs for ever: an object may be freed between the look at the pointer and the look at the object, and then the memory must still be its type's.
+ *
  * Lock order: a heap's lock, taken with interrupts off, is the only one.
  */
 #include <cadre/atomic.h>
@@ -22,6 +25,7 @@ struct heap_state {
 	struct irq_spin_lock lock;
 	struct atomic32 slots;                            /* of a slab; 0 until there is one, then always the same */
 	struct atomic32 nempty;                           /* changed under the lock */
+	struct atomic32 keeps;                            /* 1: no slab goes back; settled with the first one */
 	struct slab_list partial GUARDED_BY(&lock);       /* some slots are free here, some are out */
 	struct slab_list empty GUARDED_BY(&lock);         /* all slots are free here */
 };
@@ -131,10 +135,27 @@ slab_give(u32 heap, u32 slot)
 	slot_push(heap, state, slot);
 }
 
+/** What thread/pid.c, thread/cred.c and fs/fd.c find without references. */
+static bool
+is_found_in_rcu(u32 heap)
+{
+	static const struct { u8 name[16]; } types[] = { { "file" }, { "cred" }, { "user_account" }, { "thread" }, { "process" }, { "process_group" }, { "session" } };
+	struct heap_stat stat = {};
+	u8 name[16] = {};
+	if (!heap_stat_read(heap, &stat, BYTES_OF(name)))
+		return false;
+	for (u32 i = 0; i < COUNTOF(types); i++)
+		if (cbytes_equal(CBYTES_OF(name), CBYTES_OF(ELEM(types, i)->name)))
+			return true;
+	return false;
+}
+
 static void
 slab_added(u32 heap, u32 slab, u32 slots)
 {
 	struct heap_state *state = ELEM(heaps, heap);
+	if (atomic32_load_relaxed(&state->slots) == 0 && is_found_in_rcu(heap))
+		atomic32_store_relaxed(&state->keeps, 1);
 	IRQ_SPIN_SCOPE(&state->lock);
 	atomic32_store_relaxed(&state->slots, slots);
 	slab_note(heap, slab)->nfree = 0;
@@ -148,6 +169,8 @@ slab_release(u32 heap, bool urgent)
 {
 	struct heap_state *state = ELEM(heaps, heap);
 	u32 keep = urgent || atomic32_load_relaxed(&state->slots) == 1 ? 0 : EMPTY_KEPT;
+	if (atomic32_load_relaxed(&state->keeps) != 0)
+		return SLOT_NONE;
 	if (atomic32_load_relaxed(&state->nempty) <= keep)   /* a look without the lock, as it is asked after every `give` */
 		return SLOT_NONE;
 	IRQ_SPIN_SCOPE(&state->lock);
