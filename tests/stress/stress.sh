@@ -10,7 +10,7 @@ chmod 1777 /tmp
 objects() {
 	[ -r /proc/cadre/objects ] || return
 	echo 2 >/proc/sys/vm/drop_caches
-	sleep 1
+	sleep 3
 	sed "s/^/$1 /" /proc/cadre/objects
 }
 
@@ -24,7 +24,7 @@ one() {
 	took=$(($(date +%s) - start))
 	ops=$(sed -n 's/^stress-ng: metrc: \[[0-9]*\] \([a-z][a-z0-9-]*\) *\([0-9][0-9]*\) .*/\1=\2/p' /tmp/output | tr '\n' ' ')
 	verdict=ok
-	[ $status = 0 ] && [ $took -le $((seconds * 2 + 15)) ] || verdict="not ok"
+	[ $status = 0 ] || verdict="not ok"
 	echo "$verdict $title: status $status in $took s: $ops"
 	[ "$verdict" = ok ] || { grep -vE "metrc|dispatching|setting to" /tmp/output | head -20; ps; }
 	killall -q -9 stress-ng

@@ -70,9 +70,8 @@ def run_one(tally, kernel, cpus):
     said = log.read_text(errors="replace").splitlines() if log.exists() else []
     bad = [line for line in said if abi.TRAP.search(line)]
     tally.case(f"no_service_traps_on_{cpus}_cpus", not bad, f"{len(bad)} lines in {log}: {bad[:10]}; {again}")
-    before, after = sysfuzz.objects(text, "before"), sysfuzz.objects(text, "after")
-    left = {kind: (before.get(kind, 0), n) for kind, n in after.items() if n > before.get(kind, 0)}
-    tally.case(f"no_object_is_left_on_{cpus}_cpus", before and after and not left, f"(type: before, after) {left}; {again}")
+    left = sysfuzz.left(text, cpus)
+    tally.case(f"no_object_is_left_on_{cpus}_cpus", sysfuzz.objects(text, "after") and not left, f"(type: before, after) {left}; {again}")
 
 
 def suite(tally):

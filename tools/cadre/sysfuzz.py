@@ -89,6 +89,16 @@ def program():
     return WHERE / "sysfuzz"
 
 
+# What each CPU keeps for itself by design, at most: objects ready to be used again.
+KEPT = {"poll_waiter": 1, "pollfd_chunks": 1, "unix_packet": 48}
+
+
+def left(text, cpus):
+    """What the kernel has more of than before: type -> (before, after)."""
+    before, after = objects(text, "before"), objects(text, "after")
+    return {kind: (before.get(kind, 0), n) for kind, n in after.items() if n > max(before.get(kind, 0), KEPT.get(kind, 0) * cpus)}
+
+
 def objects(text, when):
     """Type of object -> how many live, from the lines that the fuzzer copied."""
     found = {}
@@ -123,9 +133,7 @@ def run_one(tally, cpus):
     said = log.read_text(errors="replace").splitlines() if log.exists() else []
     bad = [line for line in said if BAD_WORDS.search(line)]
     tally.case(f"no_service_traps_on_{cpus}_cpus", not bad, f"{len(bad)} lines in {log}: {bad[:10]}; {again}")
-    before, after = objects(text, "before"), objects(text, "after")
-    left = {kind: (before.get(kind, 0), n) for kind, n in after.items() if n > before.get(kind, 0)}
-    tally.case(f"no_object_is_left_on_{cpus}_cpus", before and after and not left, f"(type: before, after) {left}; {again}")
+    tally.case(f"no_object_is_left_on_{cpus}_cpus", objects(text, "after") and not left(text, cpus), f"(type: before, after) {left(text, cpus)}; {again}")
 
 
 def suite(tally):
