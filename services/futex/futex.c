@@ -66,28 +66,31 @@ futex_wait_again(const struct restart *scoped restart, u64 *scoped result)
 }
 
 static err_t
-op_wait_bitset(const struct futex_call *scoped call, u64 *scoped result)
+wait_call(const struct futex_call *scoped call, u32 bitset)
 {
-	(void)result;
-	if (call->value3 == 0)
-		return EINVAL;
-	err_t err = futex_wait(call->word, call->value, call->value3, &call->deadline);
+	err_t err = futex_wait(call->word, call->value, bitset, &call->deadline);
 	if (err != EINTR)
 		return err;
 	if (!call->deadline.given)
 		return ERESTARTSYS;
 	u64 flags = (call->word.shared ? RESTART_SHARED : 0) | (call->deadline.realtime ? RESTART_REALTIME : 0);
 	thread_current()->restart = (struct restart){ futex_wait_again,
-		{ call->word.at.raw, call->value, call->value3, call->deadline.ns, flags } };
+		{ call->word.at.raw, call->value, bitset, call->deadline.ns, flags } };
 	return ERESTART_RESTARTBLOCK;
+}
+
+static err_t
+op_wait_bitset(const struct futex_call *scoped call, u64 *scoped result)
+{
+	(void)result;
+	return call->value3 != 0 ? wait_call(call, call->value3) : EINVAL;
 }
 
 static err_t
 op_wait(const struct futex_call *scoped call, u64 *scoped result)
 {
-	struct futex_call all = *call;
-	all.value3 = FUTEX_BITS_ALL;
-	return op_wait_bitset(&all, result);
+	(void)result;
+	return wait_call(call, FUTEX_BITS_ALL);
 }
 
 /* --- waking --- */
