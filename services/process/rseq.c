@@ -64,18 +64,21 @@ section_abort(struct thread *thread, u64 at)
 	return OK;
 }
 
+/** One copy where the thread is in no section and on the CPU that it was on, as after most switches. */
 static err_t
 area_update(struct thread *thread)
 {
-	u32 cpus[2] = {};
-	u64 critical = 0;
-	TRY(copy_in_value(critical, UADDR(thread->rseq.raw + RSEQ_CRITICAL)));
-	if (critical != 0)
-		TRY(section_abort(thread, critical));
+	struct { u32 cpus[2]; u64 critical; } area = {};
+	TRY(copy_in_value(area, thread->rseq));
+	if (area.critical != 0)
+		TRY(section_abort(thread, area.critical));
 	preempt_disable();
-	cpus[0] = cpus[1] = cpu_current();
+	u32 cpu = cpu_current();
 	preempt_enable();
-	return copy_out_value(thread->rseq, cpus);
+	if (area.cpus[0] == cpu && area.cpus[1] == cpu)
+		return OK;
+	area.cpus[0] = area.cpus[1] = cpu;
+	return copy_out_value(thread->rseq, area.cpus);
 }
 
 void
