@@ -114,6 +114,14 @@ def suite_fuzz(tally):
     run(tally, "fuzz", [sys.executable, "tests/fuzz/run.py", "--seconds", "15"], 300)
 
 
+def suite_decode(tally):
+    """The decompressors of the initial file system: what gzip, xz and zstd make, and damaged forms of it."""
+    import root
+    for program, package in (("gzip", "gzip"), ("xz", "xz-utils"), ("zstd", "zstd")):
+        root.need(program, package)
+    run(tally, "decode", [sys.executable, "tests/decode/run.py"], 900)
+
+
 def host_suite(kind, cpus):
     def suite(tally):
         target = f"hosted-{kind}"
@@ -184,6 +192,7 @@ SUITES = {
     "safec": (suite_safec, True, 0),
     "explore": (suite_explore, False, 1),
     "fuzz": (suite_fuzz, False, 1),
+    "decode": (suite_decode, False, 1),
     "host-asan": (host_suite("asan", (1, 4)), True, 1),
     "host-tsan": (host_suite("tsan", (2, 4)), False, 1),
     "qemu": (qemu_suite([("1 CPU", dict(smp=1)), ("2 CPUs", dict(smp=2)), ("4 CPUs", dict(smp=4))]), True, 2),
