@@ -3,7 +3,6 @@
 import argparse
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 
@@ -44,17 +43,8 @@ def command_run(args):
 
 
 def command_debug(args):
-    if not shutil.which("gdb"):
-        sys.exit("cadre: gdb is not installed: apt-get install gdb")
-    build("build/x86_64/cadre.elf")
-    machine = machine_of(args, OUT / "cadre.elf", extra=("-s", "-S"))
-    process = subprocess.Popen(machine.command(), stdin=subprocess.DEVNULL,
-                               stdout=open(ROOT / "build" / "debug.log", "wb"), stderr=subprocess.STDOUT,
-                               start_new_session=True)
-    try:
-        return subprocess.call(["gdb", str(OUT / "cadre.elf"), "-ex", "target remote :1234"])
-    finally:
-        qemu.stop(process)
+    import debug
+    return debug.main(args)
 
 
 def command_test(args):
@@ -113,8 +103,15 @@ def main():
     bench.add_argument("--chart", metavar="FILE", help="also draw the ratios to FILE (SVG)")
     bench.set_defaults(call=command_bench)
 
-    debug = commands.add_parser("debug", help="boot it stopped, with gdb on it")
+    debug = commands.add_parser("debug", help="gdb on the kernel, in QEMU or hosted", usage="./cadre debug [OPTIONS] [-- CMD ARGS…]",
+                                description="Boots Cadre and opens gdb on it, stopped at its first instruction, with commands that print the "
+                                "kernel's tasks, threads, address spaces, objects, locks and log (`help cadre`). CMD is what its first program runs.")
     add_machine_options(debug)
+    debug.add_argument("--target", default="qemu", choices=("qemu", "hosted", "hosted-asan", "hosted-tsan"), help="where it runs (default: qemu)")
+    debug.add_argument("--root", metavar="DIR", help="the root file system, from a directory; default: busybox")
+    debug.add_argument("--after", metavar="TEXT", help="let it run until its log says TEXT")
+    debug.add_argument("--ex", action="append", default=[], metavar="COMMAND", help="run this gdb command (again: more of them) and end")
+    debug.add_argument("command", nargs="*", metavar="CMD", help="what to run, and its arguments")
     debug.set_defaults(call=command_debug)
 
     args = parser.parse_args()

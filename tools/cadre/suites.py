@@ -184,6 +184,40 @@ def suite_power(tally):
                    f"status {status}, {lines[-3:]}; {qemu.show(machine)}")
 
 
+# Each command of tools/debug/gdb_cadre.py, and what its output has in it somewhere while `sleep` runs.
+DEBUG_COMMANDS = {
+    "cadre-tasks": r"^ +\d+ +(blocked|running on CPU|ready).* init$",
+    "cadre-threads": r"^ +\d+ +\d+ +1 .* sleep$",
+    "cadre-space 2": r"^[0-9a-f]{12}-[0-9a-f]{12} r-xp object .*\n(.*\n)*\d+ areas, \d+ pages",
+    "cadre-objects thread": r"^ +[1-9]\d* +\d+ +\d+  thread$",
+    "cadre-locks": r"^(no lock is held|task \d+ .*LOCK_)",
+    "cadre-log 1000": r"^.*init: services are up",
+    "cadre-stack 1": r"^(#0 .*|.*it runs: bt)",
+}
+
+
+def suite_debug(tally):
+    """gdb on the kernel, in QEMU and hosted: each command that it has for the kernel."""
+    import hosted
+    build("build/x86_64/cadre.elf")
+    hosted.made("hosted")
+    waits = {"qemu": ["--append=trace", "--after=getuid()"], "hosted": ["--ex=break sys_clock_nanosleep", "--ex=break sys_nanosleep", "--ex=run"]}
+    for target, wait in waits.items():
+        command = ["./cadre", "debug", "--smp", "2", "--target", target, *wait]
+        for one in DEBUG_COMMANDS:
+            command += ["--ex", f"echo --- {one}\\n", "--ex", one]
+        command += ["--ex=kill", "--", "sleep", "1000"] if target == "hosted" else ["--", "sleep", "1000"]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=300, cwd=ROOT)
+            output = done.stdout + done.stderr
+        except subprocess.TimeoutExpired as late:
+            output = (late.stdout or b"").decode(errors="replace") + "\nran into its timeout"
+        parts = dict(re.findall(r"^--- (\S.*)\n((?:(?!--- ).*\n?)*)", output, re.M))
+        for one, wanted in DEBUG_COMMANDS.items():
+            tally.case(f"{one} ({target})", re.search(wanted, parts.get(one, ""), re.M),
+                       f"said {parts.get(one, output)[-800:]!r}; again: {' '.join(map(repr, command))}")
+
+
 # Name: (suite, whether it belongs to --quick, ring). Ring 0: the tree and its tools; 1: on this host, with sanitizers; 2: in the kernel, in
 # QEMU; 3: programs, on Cadre and on Linux.
 SUITES = {
@@ -201,6 +235,7 @@ SUITES = {
     "crash": (suite_crash, True, 2),
     "boot": (suite_boot, True, 2),
     "power": (suite_power, True, 2),
+    "debug": (suite_debug, False, 2),
     "abi": (abi.suite, False, 3),
     "programs": (programs.suite, False, 3),
     "sysfuzz": (sysfuzz.suite, False, 3),
