@@ -2,15 +2,26 @@
 # SPDX-License-Identifier: MPL-2.0
 # Real programs of Debian, run in a guest: what each `check` prints must be the same on Cadre and on Linux (tools/cadre/programs.py
 # compares). One line a check: "ok NAME: first lines of output, joined by |", or "not ok" with the status.
-# Usage: programs.sh [NAME…]
+# Usage: programs.sh [PATTERN…]
 export LC_ALL=C TZ=UTC HOME=/tmp PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
-wanted=$*
+wanted=("$@")
+
+# Whether the check of this name is to run.
+is_wanted() {
+	[ ${#wanted[@]} -gt 0 ] || return 0
+	local pattern
+	for pattern in "${wanted[@]}"; do
+		# shellcheck disable=SC2053
+		[[ $1 == $pattern ]] && return 0
+	done
+	return 1
+}
 
 # check NAME COMMAND…: runs it by bash in an empty directory, at most 60 seconds.
 check() {
 	local name=$1
 	shift
-	[ -z "$wanted" ] || case " $wanted " in *" $name "*) ;; *) return ;; esac
+	is_wanted "$name" || return
 	local where=/tmp/check.$name
 	rm -rf "$where"
 	mkdir -p "$where"
@@ -92,6 +103,7 @@ os.write(fd, b"\x03")
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 X'
 check bash_terminal 'python3 /t/terminal.py bash'
+check vi_edit 'python3 /t/terminal.py vi'
 check nano_edit 'python3 /t/terminal.py nano'
 check less_terminal 'python3 /t/terminal.py less'
 check top_terminal 'python3 /t/terminal.py top'
@@ -151,6 +163,7 @@ check gcc_static_pie 'printf "int main(void) { return 42; }\n" >a.c; gcc -static
 check gcc_shared_library 'printf "int f(void) { return 5; }\n" >l.c; printf "int f(void); int main(void) { return f(); }\n" >m.c; gcc -shared -fPIC l.c -o libl.so && gcc m.c -L. -ll -Wl,-rpath,. -o m && ./m; echo $?'
 check musl_static 'printf "#include <pthread.h>\n#include <stdio.h>\nstatic void *f(void *p) { return p; }\nint main(void) { pthread_t t[50]; for (int i = 0; i < 50; i++) pthread_create(t + i, 0, f, 0); for (int i = 0; i < 50; i++) pthread_join(t[i], 0); puts(\"musl\"); }\n" >a.c; musl-gcc -static a.c -o a && ./a'
 check musl_dynamic 'printf "#include <stdio.h>\nint main(void) { puts(\"musl\"); }\n" >a.c; musl-gcc a.c -o a && ./a'
+check go_goroutines '/t/goroutines'
 check gcc_big_program 'for i in $(seq 300); do printf "int f%d(int x) { return x * %d; }\n" $i $i; done >l.c; gcc -g -O2 -c l.c && nm l.o | grep -c " T "; ar r l.a l.o 2>/dev/null; objdump -d l.o | grep -c ">:"'
 check make_parallel 'printf "all: a b c\na b c:\n\t@echo \$@ >\$@\n" >Makefile; make -s -j3; cat a b c | tr -d "\n"'
 check sqlite_database 'sqlite3 t.db "create table t(a, b); insert into t select value, value * 2 from generate_series(1, 10000); select count(*), sum(b) from t; pragma integrity_check;"'
@@ -167,4 +180,5 @@ check unshare_refused 'dmesg | head -1 | wc -l'
 check ipcs_lists 'ipcs -m | head -2 | tail -1; ipcmk -M 4096 | tr -d "0-9"; ipcs -m | grep -c 4096; ipcrm -a'
 check mktemp_unique 'for i in $(seq 50); do mktemp ./XXXXXX; done | sort -u | wc -l'
 check inotify_tail '(sleep 0.3; echo line >>f; sleep 0.3; echo end >>f) & touch f; timeout 5 tail -f f | sed /end/q'
+. "$(dirname "$0")/busybox.sh"
 echo all checks are through

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MPL-2.0
-"""Types at an interactive program on a terminal of its own and tells whether each answer came: terminal.py bash|nano|less|top"""
+"""Types at an interactive program on a terminal of its own and tells whether each answer came: terminal.py bash|vi|busybox_vi|nano|less|top"""
 import fcntl
 import os
 import pty
@@ -47,9 +47,12 @@ class Terminal:
         sys.exit(f"no {pattern!r} {when}, but {self.text[-200:]!r}")
 
     def foreground(self):
-        """Name and state (proc_pid_stat(5)) of the process that leads the terminal's foreground group."""
-        with open(f"/proc/{os.tcgetpgrp(self.fd)}/stat", encoding="utf-8") as file:
-            name, state = file.read().split("(", 1)[1].rsplit(")", 1)
+        """Name and state (proc_pid_stat(5)) of the process that leads the terminal's foreground group; None: there is none yet, or no more."""
+        try:
+            with open(f"/proc/{os.tcgetpgrp(self.fd)}/stat", encoding="utf-8") as file:
+                name, state = file.read().split("(", 1)[1].rsplit(")", 1)
+        except OSError:
+            return None
         return name, state.split()[0]
 
     def settle(self, name):
@@ -131,6 +134,32 @@ def nano():
     print("nano ended with", t.end(), open("f", encoding="utf-8").read().split())
 
 
+def vi():
+    with open("f", "w", encoding="utf-8") as file:
+        file.writelines(f"line {i}\n" for i in range(100))
+    t = Terminal("vi", "-u", "NONE", "f")
+    t.expect("line 22")
+    t.settle("vi")
+    t.type("/line 55\r", "line 5")
+    t.type("ccreplaced\x1b", "replaced")
+    t.type(":2,4d\r", "3 fewer lines")
+    t.type(":wq\r")
+    status = t.end()
+    with open("f", encoding="utf-8") as file:
+        text = file.read().split("\n")
+    print("vi ended with", status, len(text), text[1], text[52])
+
+
+def busybox_vi():
+    t = Terminal("busybox", "vi", "f")
+    t.settle("busybox")
+    t.type("ihello\rworld\x1b", "world")
+    t.type(":wq\r")
+    status = t.end()
+    with open("f", encoding="utf-8") as file:
+        print("vi ended with", status, file.read().split())
+
+
 def less():
     with open("f", "w", encoding="utf-8") as file:
         file.writelines(f"line {i}\n" for i in range(1000))
@@ -151,4 +180,5 @@ def top():
     print("top ended with", t.end())
 
 
-{"bash": bash, "nano": nano, "less": less, "top": top}[sys.argv[1]]()
+if __name__ == "__main__":
+    {"bash": bash, "vi": vi, "busybox_vi": busybox_vi, "nano": nano, "less": less, "top": top}[sys.argv[1]]()

@@ -7,7 +7,9 @@ import sys
 import time
 
 import abi
+import console
 import programs
+import python_tests
 import qemu
 import stress
 import sysfuzz
@@ -237,14 +239,16 @@ SUITES = {
     "power": (suite_power, True, 2),
     "debug": (suite_debug, False, 2),
     "abi": (abi.suite, False, 3),
+    "console": (console.suite, False, 3),
     "programs": (programs.suite, False, 3),
+    "python": (python_tests.suite, False, 3),
     "sysfuzz": (sysfuzz.suite, False, 3),
     "stress": (stress.suite, False, 3),
 }
 
 
 # Runs only where --filter asks for it: a Debian root must be made first, and three machines run for minutes; or a quarter of an hour is spent.
-ON_DEMAND = {"programs", "stress"}
+ON_DEMAND = {"programs", "python", "stress"}
 
 
 def main(args):
