@@ -214,12 +214,7 @@ message_copy_in(uaddr_t text, u64 len, u32 priority, struct mq_message **scoped 
 		return ENOMEM;
 	message->priority = priority;
 	message->len = len;
-	if (len != 0) {
-		message->text = byte_array_alloc((u32)len);
-		if (message->text == nullptr)
-			return ENOMEM;
-		TRY(copy_in(byte_array_bytes(message->text), text));
-	}
+	TRY(copy_in_array(text, len, &message->text));
 	*out = message;
 	message = nullptr;
 	return OK;

@@ -234,12 +234,7 @@ message_copy_in(i64 type, uaddr_t text, u64 len, struct message **scoped out)
 		return ENOMEM;
 	message->type = type;
 	message->len = len;
-	if (len != 0) {
-		message->text = byte_array_alloc((u32)len);
-		if (message->text == nullptr)
-			return ENOMEM;
-		TRY(copy_in(byte_array_bytes(message->text), text));
-	}
+	TRY(copy_in_array(text, len, &message->text));
 	*out = message;
 	message = nullptr;
 	return OK;

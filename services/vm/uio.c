@@ -263,3 +263,19 @@ uio_fault_in(struct uio *scoped uio, size_t len, bool for_write)
 	}
 	return OK;
 }
+
+err_t
+copy_in_array(uaddr_t from, u64 len, struct byte_array **scoped out)
+{
+	REF_SCOPE(byte_array, array);
+	*out = nullptr;
+	if (len == 0)
+		return OK;
+	array = len <= ~(u32)0 ? byte_array_alloc((u32)len) : nullptr;
+	if (array == nullptr)
+		return ENOMEM;
+	TRY(copy_in(byte_array_bytes(array), from));
+	*out = array;
+	array = nullptr;
+	return OK;
+}

@@ -23,6 +23,8 @@ err_t zero_out(uaddr_t to, size_t len);
 err_t copy_in_string(struct bytes dst, uaddr_t from, size_t *scoped len);
 /** Aligned 32-bit words, for futexes; fault in as needed. => EFAULT; user_cas: EAGAIN with the other value in *expected. */
 err_t copy_in_u32(uaddr_t from, u32 *scoped value);
+/** `len` bytes of user memory in an array of their own; null where len is 0. => EFAULT, ENOMEM */
+err_t copy_in_array(uaddr_t from, u64 len, struct byte_array **scoped out);
 err_t user_compare_exchange(uaddr_t at, u32 *scoped expected, u32 to);
 
 struct iovec { u64 base; u64 len; };          /* as the program has it */
