@@ -340,9 +340,12 @@ pivot(const struct path *scoped new, const struct path *scoped put_old, const st
 	if (new->mount == nullptr || put_old->mount == nullptr || root->mount == nullptr)
 		return EINVAL;
 	MUTEX_SCOPE(&mount_mutex);
+	/* The first mount of all stays where it is, whatever else is asked. */
+	if (new->mount->parent == new->mount)
+		return EINVAL;
 	if (new->mount == root->mount || put_old->mount == root->mount)
 		return EBUSY;
-	if (new->dentry != new->mount->root || root->dentry != root->mount->root || new->mount->parent == new->mount || root->mount->parent == root->mount)
+	if (new->dentry != new->mount->root || root->dentry != root->mount->root || root->mount->parent == root->mount)
 		return EINVAL;
 	if (!mount_below(put_old->mount, new->mount) || !mount_below(new->mount, root->mount))
 		return EINVAL;
