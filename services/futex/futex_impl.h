@@ -40,6 +40,7 @@ struct futex_waiter {
 	bool pi;                            /* waits for a PI lock */
 	bool to_pi;                         /* [const] FUTEX_WAIT_REQUEUE_PI: to be moved to pi_key */
 	u32 tid, owner;                     /* PI: the waiter's, and who has the lock */
+	struct thread *thread;              /* PI: likewise, alive while queued; not counted */
 	struct vm_futex_key pi_key;         /* [const] while queued */
 	LIST_LINK(struct futex_waiter) link;
 };

@@ -2,15 +2,22 @@
 /**
  * Futexes that are locks with an owner: the word holds the owner's thread id, and bit 31 where somebody waits.
  *
- * Every operation on one lock runs under the sleeping lock of its key, so user memory can be read and changed within. Waiters get the lock in
- * order of arrival, handed over by the owner, who writes the next one's id into the word. All tasks have one priority class as far as the
- * lock is concerned: there is nothing to inherit.
+ * Every operation on one lock runs under the sleeping lock of its key, so user memory can be read and changed within. Waiters get the lock by
+ * their real-time priority, else in order of arrival, handed over by the owner, who writes the next one's id into the word.
+ *
+ * While a real-time thread waits, the owner is lent its priority, and whoever the owner waits for in turn. What a thread is lent is found
+ * out anew whenever it may have changed, from all that wait; a change of a waiter's own priority while it waits is not followed.
  *
  * Source: futex(2), "Priority-inheritance futexes".
+ * Lock order: pi_lock of a key → pi_boost_lock → a bucket.
  */
 #include "futex_impl.h"
 
-enum : u32 { PI_LOCKS = 64 };
+#include <sched_policy.h>
+
+enum : u32 { PI_LOCKS = 64, PI_DEPTH_MAX = 1024 };
+
+static struct mutex pi_boost_lock;
 
 static struct mutex pi_locks[PI_LOCKS];     /* by key */
 static struct atomic32 pi_waiters;          /* all that wait for PI locks: 0 makes exits cheap */
@@ -27,17 +34,91 @@ own_tid(void)
 	return atomic32_load_relaxed(&thread_current()->tid);
 }
 
-/** The first waiter for the lock; null: none. It stays: only under the key's pi_lock is one taken off, but for those that give up. */
+static u32
+waiter_rank(const struct futex_waiter *scoped waiter)
+{
+	return sched_rank(waiter->thread->sched);
+}
+
+/** Who is next for the lock; null: nobody waits. It stays: only under the key's pi_lock is one taken off. */
 static struct futex_waiter *
 pi_first(const struct vm_futex_key *scoped key)
 {
 	struct futex_bucket *bucket = futex_bucket_at(futex_bucket_number(key));
+	struct futex_waiter *first = nullptr;
 	SPIN_SCOPE(&bucket->lock);
 	LIST_FOR(futex_list, waiter, &bucket->waiters)
-		if (waiter->pi && futex_key_equal(&waiter->key, key))
-			return waiter;
-	return nullptr;
+		if (waiter->pi && futex_key_equal(&waiter->key, key) && (first == nullptr || waiter_rank(waiter) > waiter_rank(first)))
+			first = waiter;
+	return first;
 }
+
+/* --- inheritance --- */
+
+/** How a thread stands: the highest priority of those that wait for it, and for whom it waits itself, 0: for nobody. */
+struct pi_standing { u32 rank, owner; };
+
+static struct pi_standing
+pi_standing(u32 tid)
+{
+	struct pi_standing standing = {};
+	for (u32 i = 0; i < futex_bucket_count(); i++) {
+		struct futex_bucket *bucket = futex_bucket_at(i);
+		if (atomic32_load(&bucket->count) == 0)
+			continue;
+		SPIN_SCOPE(&bucket->lock);
+		LIST_FOR(futex_list, waiter, &bucket->waiters) {
+			if (waiter->pi && waiter->owner == tid)
+				standing.rank = MAX(standing.rank, waiter_rank(waiter));
+			if (waiter->pi && waiter->tid == tid)
+				standing.owner = waiter->owner;
+		}
+	}
+	return standing;
+}
+
+/** Lends a thread what it should be lent, and those that it waits for. */
+static void
+pi_boost(u32 tid)
+{
+	MUTEX_SCOPE(&pi_boost_lock);
+	for (u32 depth = 0; tid != 0 && depth < PI_DEPTH_MAX; depth++) {
+		REF_SCOPE(thread, thread);
+		struct pi_standing standing = pi_standing(tid);
+		thread = thread_find(tid);
+		if (thread == nullptr || !sched_boost_set(thread->sched, standing.rank))
+			return;
+		tid = standing.owner;
+	}
+}
+
+/** Whether `owner` waits for the running thread, by however many others. */
+static bool
+pi_is_deadlock(u32 owner)
+{
+	u32 tid = own_tid();
+	for (u32 depth = 0; owner != 0 && owner != tid && depth < PI_DEPTH_MAX && atomic32_load(&pi_waiters) != 0; depth++)
+		owner = pi_standing(owner).owner;
+	return owner == tid;
+}
+
+/** The running thread has given up a lock: what it was lent for that goes. */
+static void
+pi_boost_end(u32 tid)
+{
+	if (sched_is_boosted(thread_current()->sched))
+		pi_boost(tid);
+}
+
+/** Those that still wait for the lock lend its new owner their priority. */
+static void
+pi_boost_new(const struct vm_futex_key *scoped key, u32 tid)
+{
+	struct futex_waiter *next = pi_first(key);
+	if (next != nullptr && waiter_rank(next) != 0)
+		pi_boost(tid);
+}
+
 
 /** Whether another waits behind the first. */
 static void
@@ -55,11 +136,15 @@ static void
 pi_grant(struct futex_waiter *waiter, const struct vm_futex_key *scoped key, enum futex_state state)
 {
 	struct futex_bucket *bucket = futex_bucket_at(futex_bucket_number(key));
-	pi_set_owner(key, waiter->tid);
-	RCU_SCOPE();
-	SPIN_SCOPE(&bucket->lock);
-	(void)atomic32_sub(&pi_waiters, 1);
-	futex_release(bucket, waiter, state);
+	u32 tid = waiter->tid;
+	pi_set_owner(key, tid);
+	{
+		RCU_SCOPE();
+		SPIN_SCOPE(&bucket->lock);
+		(void)atomic32_sub(&pi_waiters, 1);
+		futex_release(bucket, waiter, state);
+	}
+	pi_boost_new(key, tid);
 }
 
 static bool
@@ -123,6 +208,8 @@ pi_finish(struct futex_waiter *waiter, uaddr_t at, err_t err)
 	if (err != OK && futex_leave(waiter)) {
 		(void)atomic32_sub(&pi_waiters, 1);
 		waiter->pi = false;
+		if (waiter_rank(waiter) != 0)
+			pi_boost(waiter->owner);
 		return err;
 	}
 	waiter->pi = false;
@@ -141,12 +228,17 @@ pi_begin(struct futex_waiter *waiter, uaddr_t at, bool try, bool *scoped waits)
 		return OK;
 	if (try)
 		return EAGAIN;
+	if (pi_is_deadlock(owner))
+		return EDEADLK;
 	waiter->pi = true;
 	waiter->tid = own_tid();
+	waiter->thread = thread_current();
 	waiter->owner = owner;
 	waiter->bitset = FUTEX_BITS_ALL;
 	(void)atomic32_add(&pi_waiters, 1);
 	futex_enter(waiter);
+	if (waiter_rank(waiter) != 0)
+		pi_boost(owner);
 	*waits = true;
 	return OK;
 }
@@ -167,6 +259,23 @@ futex_lock_pi(struct futex_word word, const struct futex_deadline *scoped deadli
 	return err == EINTR ? ERESTARTNOINTR : err;
 }
 
+/** Gives the lock, whose word held `value`, to the next, or to nobody. */
+static err_t
+pi_hand_over(uaddr_t at, const struct vm_futex_key *scoped key, u32 value)
+{
+	MUTEX_SCOPE(pi_lock(key));
+	for (;;) {
+		struct futex_waiter *next = pi_first(key);
+		err_t err = user_compare_exchange(at, &value, next != nullptr ? next->tid | FUTEX_WAITERS : 0);
+		if (err == OK && next != nullptr)
+			pi_grant(next, key, FUTEX_GRANTED);
+		if (err != EAGAIN)
+			return err;
+		if ((value & FUTEX_TID_MASK) != own_tid())
+			return EINVAL;
+	}
+}
+
 err_t
 futex_unlock_pi(struct futex_word word)
 {
@@ -176,17 +285,10 @@ futex_unlock_pi(struct futex_word word)
 	if ((value & FUTEX_TID_MASK) != tid)
 		return EPERM;
 	TRY(futex_key(word, true, &key));
-	MUTEX_SCOPE(pi_lock(&key));
-	for (;;) {
-		struct futex_waiter *next = pi_first(&key);
-		err_t err = user_compare_exchange(word.at, &value, next != nullptr ? next->tid | FUTEX_WAITERS : 0);
-		if (err == OK && next != nullptr)
-			pi_grant(next, &key, FUTEX_GRANTED);
-		if (err != EAGAIN)
-			return err;
-		if ((value & FUTEX_TID_MASK) != tid)
-			return EINVAL;
-	}
+	TRY(pi_hand_over(word.at, &key, value));
+	/* Only now, without the kernel's lock: the new owner needs it, and must not wait for one with less priority. */
+	pi_boost_end(tid);
+	return OK;
 }
 
 /* --- requeueing to a lock --- */
@@ -213,6 +315,7 @@ futex_wait_requeue_pi(struct futex_word from, struct futex_word to, u32 value, u
 		return EINVAL;
 	waiter->bitset = bitset;
 	waiter->tid = own_tid();
+	waiter->thread = thread_current();
 	waiter->realtime = deadline->realtime;
 	waiter->to_pi = true;
 	futex_enter(waiter);
@@ -229,6 +332,8 @@ futex_wait_requeue_pi(struct futex_word from, struct futex_word to, u32 value, u
 	waiter->pi = false;
 	if (left && moved) {
 		(void)atomic32_sub(&pi_waiters, 1);
+		if (waiter_rank(waiter) != 0)
+			pi_boost(waiter->owner);
 		return err == EINTR ? EAGAIN : err;
 	}
 	if (left)
@@ -328,6 +433,7 @@ futex_requeue_pi(struct futex_word from, struct futex_word to, u32 requeue, u32 
 	futex_lock_two(r.a, r.b);
 	err_t err = requeue_pi_move(&r);
 	futex_unlock_two(r.a, r.b);
+	pi_boost_new(&r.to, r.owner);
 	*moved = r.done;
 	return err;
 }

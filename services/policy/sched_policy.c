@@ -44,7 +44,8 @@ static const u32 nice_weights[NICE_MAX - NICE_MIN + 1] = {
 struct sched_entity {
 	struct task *task;                  /* [const] */
 	struct atomic64 affinity;           /* bits of the CPUs it may run on */
-	struct atomic32 rank;               /* 0: fair; else a real-time priority. With `params` */
+	struct atomic32 priority, boost;    /* real-time priorities, 0: none: its own, and one that it is lent */
+	struct atomic32 rank;               /* 0: fair; else the higher of these */
 	struct atomic32 weight;             /* fair: its share */
 	struct atomic32 class, nice;        /* as set */
 	struct atomic64 involuntary, voluntary;
@@ -480,7 +481,7 @@ sched_params_get(struct sched_entity *entity)
 	return (struct sched_params){
 		.class = (enum sched_class)atomic32_load_relaxed(&entity->class),
 		.nice = (i32)atomic32_load_relaxed(&entity->nice),
-		.priority = atomic32_load_relaxed(&entity->rank),
+		.priority = atomic32_load_relaxed(&entity->priority),
 	};
 }
 
@@ -530,6 +531,20 @@ entity_changed(struct sched_entity *entity)
 	preempt_enable();
 }
 
+/** Makes the rank what it should be; whoever changes one of both meanwhile comes here as well. => whether it was another */
+static bool
+entity_rank(struct sched_entity *entity)
+{
+	bool changes = false;
+	for (;;) {
+		u32 rank = MAX(atomic32_load(&entity->priority), atomic32_load(&entity->boost));
+		if (atomic32_load(&entity->rank) == rank)
+			return changes;
+		atomic32_store(&entity->rank, rank);
+		changes = true;
+	}
+}
+
 void
 sched_params_set(struct sched_entity *entity, const struct sched_params *scoped params)
 {
@@ -538,8 +553,32 @@ sched_params_set(struct sched_entity *entity, const struct sched_params *scoped 
 	atomic32_store_relaxed(&entity->class, params->class);
 	atomic32_store_relaxed(&entity->nice, (u32)params->nice);
 	atomic32_store_relaxed(&entity->weight, params->class == SCHED_IDLE ? WEIGHT_IDLE : weight);
-	atomic32_store_relaxed(&entity->rank, params->priority);
+	atomic32_store(&entity->priority, params->priority);
+	(void)entity_rank(entity);
 	entity_changed(entity);
+}
+
+bool
+sched_boost_set(struct sched_entity *entity, u32 priority)
+{
+	assert(priority <= RT_PRIORITY_MAX);
+	atomic32_store(&entity->boost, priority);
+	bool changes = entity_rank(entity);
+	if (changes)
+		entity_changed(entity);
+	return changes;
+}
+
+bool
+sched_is_boosted(struct sched_entity *entity)
+{
+	return atomic32_load_relaxed(&entity->boost) != 0;
+}
+
+u32
+sched_rank(struct sched_entity *entity)
+{
+	return atomic32_load_relaxed(&entity->rank);
 }
 
 struct cpu_set

@@ -28,6 +28,11 @@ struct sched_entity *sched_entity_of(struct task *task);
 struct sched_params sched_params_get(struct sched_entity *entity);
 /** Takes effect at once, whether it runs, waits or sleeps. => traps on values out of range. */
 void sched_params_set(struct sched_entity *entity, const struct sched_params *scoped params);
+/** Lends it a real-time priority, 0: none; it runs with the higher of that and its own, at once. => whether that changes what it runs with */
+bool sched_boost_set(struct sched_entity *entity, u32 priority);
+bool sched_is_boosted(struct sched_entity *entity);
+/** The real-time priority that it runs with, its own or lent; 0: none. */
+u32 sched_rank(struct sched_entity *entity);
 /** The CPUs it may run on. `_set` moves it off any other soon. => traps on a set without a CPU that runs. */
 struct cpu_set sched_affinity_get(struct sched_entity *entity);
 void sched_affinity_set(struct sched_entity *entity, struct cpu_set cpus);
