@@ -2,10 +2,11 @@
 /**
  * sched_*(2), getpriority(2) and setpriority(2) for threads: checks of rights and values; the policy does the rest.
  */
+#include "sched_impl.h"
+
 #include <cadre/cpu.h>
 
 #include <clock.h>
-#include <sched.h>
 #include <sched_policy.h>
 #include <session.h>
 #include <syscall_handlers.h>
@@ -47,8 +48,7 @@ class_is_known(u32 class)
 	return class == SCHED_OTHER || class == SCHED_BATCH || class == SCHED_IDLE || class_is_realtime(class);
 }
 
-/** The thread that a call is about, with a reference. => EINVAL: pid negative; ESRCH */
-static err_t
+err_t
 sched_find(i32 pid, struct thread **scoped out)
 {
 	if (pid < 0)
@@ -132,7 +132,6 @@ sched_apply(i32 pid, const struct sched_request *scoped request)
 static err_t
 sched_fork(struct thread *thread, struct thread *parent, u64 clone_flags)
 {
-	(void)clone_flags;
 	thread->sched = sched_entity_of(thread->task);
 	if (parent == nullptr)
 		return OK;
@@ -144,10 +143,10 @@ sched_fork(struct thread *thread, struct thread *parent, u64 clone_flags)
 	}
 	sched_params_set(thread->sched, &params);
 	sched_affinity_set(thread->sched, sched_affinity_get(parent->sched));
-	return OK;
+	return ioprio_fork(thread, parent, clone_flags);
 }
 
-static const struct thread_watch sched_watch = { .fork = sched_fork };
+static const struct thread_watch sched_watch = { .fork = sched_fork, .thread_free = ioprio_free };
 
 void
 sched_init(void)
@@ -394,10 +393,10 @@ nice_visit_process(struct nice_pass *scoped pass, struct process *process)
 		nice_visit(pass, thread);
 }
 
-static bool
-process_matches(struct process *process, u32 which, u32 who)
+bool
+sched_process_matches(struct process *process, bool in_group, u32 who)
 {
-	if (which == PRIO_PGRP) {
+	if (in_group) {
 		REF_SCOPE(process_group, group);
 		group = process_group_of(process);
 		return group != nullptr && group->id == who;
@@ -413,7 +412,7 @@ nice_visit_many(struct nice_pass *scoped pass, u32 which, u32 who)
 {
 	struct process *process = nullptr;
 	for (u32 pid = 1; (process = process_next(&pid)) != nullptr; pid++) {
-		if (process_matches(process, which, who))
+		if (sched_process_matches(process, which == PRIO_PGRP, who))
 			nice_visit_process(pass, process);
 		process_put(process);
 	}

@@ -52,7 +52,8 @@ struct restart {
 };
 
 /** Slots of thread.extra. */
-enum thread_extra : u32 { THREAD_EXTRA_FUTEX /* the waiter of its plain waits */, THREAD_EXTRA_SEM_UNDO /* its undo list of SysV semaphores */ };
+enum thread_extra : u32 { THREAD_EXTRA_FUTEX /* the waiter of its plain waits */, THREAD_EXTRA_SEM_UNDO /* its undo list of SysV semaphores */,
+	THREAD_EXTRA_IO /* its I/O priority; set once, by anyone under its lock */ };
 
 struct thread {
 	struct task *task;                  /* [const] counted */
