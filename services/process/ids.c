@@ -135,6 +135,8 @@ same_resource(struct thread *a, struct thread *b, i32 type) NO_THREAD_SAFETY("po
 	case KCMP_VM: return a->map == b->map;
 	case KCMP_FILES: return a->files == b->files;
 	case KCMP_FS: return a->fs == b->fs;
+	case KCMP_IO: return POINTER_LOAD(*ELEM(a->extra, THREAD_EXTRA_IO)) == POINTER_LOAD(*ELEM(b->extra, THREAD_EXTRA_IO));
+	case KCMP_SYSVSEM: return POINTER_LOAD(*ELEM(a->extra, THREAD_EXTRA_SEM_UNDO)) == POINTER_LOAD(*ELEM(b->extra, THREAD_EXTRA_SEM_UNDO));
 	default: return a->process == b->process;
 	}
 }
@@ -171,8 +173,6 @@ sys_kcmp(i32 pid1, i32 pid2, i32 type, u64 idx1, u64 idx2, u64 *scoped result)
 		return EPERM;
 	if (type < KCMP_FILE || type > KCMP_SYSVSEM)
 		return EINVAL;
-	if (type == KCMP_IO || type == KCMP_SYSVSEM)
-		return EOPNOTSUPP;
 	if (type == KCMP_FILE) {
 		file1 = thread_file(a, idx1);
 		file2 = thread_file(b, idx2);

@@ -149,8 +149,8 @@ sys_pidfd_open(i32 pid, u32 flags, u64 *scoped result)
 }
 
 /** A thread of the process that still has its files, with a reference; null: all have ended. */
-static struct thread *
-living_thread(struct process *process)
+struct thread *
+process_living_thread(struct process *process)
 {
 	SPIN_SCOPE(&process->lock);
 	LIST_FOR(thread_list, thread, &process->threads) {
@@ -181,7 +181,7 @@ sys_pidfd_getfd(i32 pidfd, i32 target, u32 flags, u64 *scoped result)
 	if (flags != 0)
 		return EINVAL;
 	TRY(pidfd_process(pidfd, &process));
-	thread = living_thread(process);
+	thread = process_living_thread(process);
 	if (thread == nullptr)
 		return ESRCH;
 	if (!process_may_look(thread))

@@ -87,6 +87,8 @@ void pidfd_notify(struct process *process);
 /* --- access.c --- */
 /** Whether the running thread may look into another as ptrace(2) may (PTRACE_MODE_ATTACH_REALCREDS). */
 bool process_may_look(struct thread *thread);
+/** One of its threads that has not ended, with a reference; null: none. */
+struct thread *process_living_thread(struct process *process);
 
 /* --- rusage.c --- */
 struct rusage {
