@@ -317,3 +317,148 @@ TEST("the process lives on when the first thread ends, and its status is the las
 	CHECK_EQ(IN_CHILD({ syscall(SYS_exit, 23); }), 23);
 }
 
+
+static unsigned pi_word, pi_other;
+static volatile int pi_step, pi_done;
+
+/* A real-time thread on CPU 0. */
+static pthread_t
+start_realtime(void *(*body)(void *), int priority)
+{
+	pthread_t t;
+	pthread_attr_t attr;
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	pthread_attr_init(&attr);
+	pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
+	pthread_attr_setschedpolicy(&attr, priority != 0 ? SCHED_FIFO : SCHED_OTHER);
+	pthread_attr_setschedparam(&attr, &(struct sched_param){ .sched_priority = priority });
+	pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
+	errno = pthread_create(&t, &attr, body, NULL);
+	MUST(errno == 0 ? 0 : -1);
+	return t;
+}
+
+static void *
+low_priority(void *arg)
+{
+	futex(&pi_word, FUTEX_LOCK_PI, 0, NULL, NULL, 0);
+	pi_step = 1;
+	while (pi_step < 5)
+		sleep_ms(1);
+	/* Works for some time while the one in the middle wants the CPU. */
+	for (volatile int i = 0; i < 2000000; i++)
+		;
+	futex(&pi_word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0);
+	return arg;
+}
+
+static void *
+middle_priority(void *arg)
+{
+	struct timespec t;
+	while (pi_step < 3)
+		sleep_ms(1);
+	pi_step = 4;
+	/* Half a second of its own time: less than what real-time threads may have of a second. */
+	do
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	while (!pi_done && t.tv_sec == 0 && t.tv_nsec < 500000000);
+	return (void *)(long)(pi_done != 0 ? 1 : 2) + 0 * (long)arg;
+}
+
+static void *
+high_priority(void *arg)
+{
+	while (pi_step < 1)
+		sleep_ms(1);
+	pi_step = 3;
+	while (pi_step < 4)
+		sleep_ms(1);
+	pi_step = 5;
+	futex(&pi_word, FUTEX_LOCK_PI, 0, NULL, NULL, 0);
+	pi_done = 1;
+	futex(&pi_word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0);
+	return arg;
+}
+
+TEST("who holds a lock is lent the priority of who waits for it")
+{
+	long lent = 0;
+	void *result = NULL;
+	pthread_t low = start_realtime(low_priority, 1), middle = start_realtime(middle_priority, 50), high = start_realtime(high_priority, 90);
+	pthread_join(low, NULL);
+	pthread_join(middle, &result);
+	pthread_join(high, NULL);
+	lent = (long)result;
+	CHECK_EQ(lent, 1);
+	CHECK_EQ(pi_word, 0);
+}
+
+static volatile int pi_order[3], pi_count;
+static volatile pid_t pi_tid[3];
+
+static void *
+lock_in_turn(void *arg)
+{
+	long which = (long)arg;
+	pi_tid[which] = gettid();
+	futex(&pi_word, FUTEX_LOCK_PI, 0, NULL, NULL, 0);
+	pi_order[pi_count++] = (int)which;
+	futex(&pi_word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0);
+	return arg;
+}
+
+static void *lock_first(void *arg) { (void)arg; return lock_in_turn((void *)0); }
+static void *lock_second(void *arg) { (void)arg; return lock_in_turn((void *)1); }
+static void *lock_third(void *arg) { (void)arg; return lock_in_turn((void *)2); }
+
+static void
+wait_for_waiter(int which)
+{
+	CHECK(SOON(pi_tid[which] != 0));
+	wait_asleep(pi_tid[which]);
+}
+
+TEST("the lock goes to the highest priority, else to who came first")
+{
+	CHECK_EQ(futex(&pi_word, FUTEX_LOCK_PI, 0, NULL, NULL, 0), 0);
+	pthread_t first = start_realtime(lock_first, 0);
+	wait_for_waiter(0);
+	pthread_t second = start_realtime(lock_second, 0);
+	wait_for_waiter(1);
+	pthread_t third = start_realtime(lock_third, 5);
+	wait_for_waiter(2);
+	CHECK_EQ(futex(&pi_word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0), 0);
+	pthread_join(first, NULL);
+	pthread_join(second, NULL);
+	pthread_join(third, NULL);
+	CHECK(pi_order[0] == 2 && pi_order[1] == 0 && pi_order[2] == 1);
+	struct sched_param p;
+	CHECK_EQ(sched_getparam(0, &p), 0);
+	CHECK_EQ(p.sched_priority, 0);
+}
+
+static void *
+lock_both(void *arg)
+{
+	futex(&pi_other, FUTEX_LOCK_PI, 0, NULL, NULL, 0);
+	pi_tid[0] = gettid();
+	futex(&pi_word, FUTEX_LOCK_PI, 0, NULL, NULL, 0);
+	futex(&pi_word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0);
+	futex(&pi_other, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0);
+	return arg;
+}
+
+TEST("two that would wait for each other: the second is refused")
+{
+	pthread_t t;
+	CHECK_EQ(futex(&pi_word, FUTEX_LOCK_PI, 0, NULL, NULL, 0), 0);
+	MUST(pthread_create(&t, NULL, lock_both, NULL));
+	wait_for_waiter(0);
+	CHECK_ERRNO(futex(&pi_other, FUTEX_LOCK_PI, 0, NULL, NULL, 0), EDEADLK);
+	CHECK_EQ(futex(&pi_word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0), 0);
+	pthread_join(t, NULL);
+	CHECK_EQ(pi_word + pi_other, 0);
+}

@@ -395,3 +395,13 @@ TEST("a POSIX queue tells once of a message, counts against a limit, and has a p
 	CHECK_EQ(umount("queues"), 0);
 	CHECK_EQ(mq_close(q), 0);
 }
+
+TEST("semop itself, which libraries leave for semtimedop")
+{
+	int id = (int)MUST(semget(IPC_PRIVATE, 1, 0600));
+	CHECK_EQ(syscall(SYS_semop, id, &(struct sembuf){ 0, 2, 0 }, 1), 0);
+	CHECK_EQ(semctl(id, 0, GETVAL), 2);
+	CHECK_ERRNO(syscall(SYS_semop, id, &(struct sembuf){ 0, -3, IPC_NOWAIT }, 1), EAGAIN);
+	CHECK_ERRNO(syscall(SYS_semop, id, BAD, 1), EFAULT);
+	CHECK_EQ(semctl(id, 0, IPC_RMID), 0);
+}

@@ -2,7 +2,7 @@
 // What files say of themselves: status, modes, owners, times, access, extended attributes, file systems.
 // syscalls: stat fstat lstat newfstatat statx chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat umask utime utimes futimesat
 // syscalls: utimensat access faccessat faccessat2 statfs fstatfs setxattr lsetxattr fsetxattr getxattr lgetxattr fgetxattr listxattr
-// syscalls: llistxattr flistxattr removexattr lremovexattr fremovexattr ustat
+// syscalls: llistxattr flistxattr removexattr lremovexattr fremovexattr name_to_handle_at
 #include "abi.h"
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
@@ -327,4 +327,40 @@ TEST("extended attributes of tmpfs: trusted and security names")
 	become_nobody();
 	CHECK_ERRNO(fgetxattr(fd, "trusted.keep", buf, 64), ENODATA);
 	CHECK_ERRNO(fsetxattr(fd, "trusted.x", "v", 1, 0), EPERM);
+}
+
+TEST("name_to_handle_at: not everywhere, and its errors")
+{
+	union { struct file_handle h; char room[128]; } u = { .h.handle_bytes = 64 };
+	int mount = -1;
+	CHECK_ERRNO(name_to_handle_at(AT_FDCWD, "/proc/self", &u.h, &mount, 0), EOPNOTSUPP);
+	CHECK_ERRNO(name_to_handle_at(AT_FDCWD, "gone", &u.h, &mount, 0), ENOENT);
+	CHECK_ERRNO(name_to_handle_at(AT_FDCWD, ".", &u.h, &mount, 0x100), EINVAL);
+	CHECK_ERRNO(name_to_handle_at(99, "x", &u.h, &mount, 0), EBADF);
+	CHECK_ERRNO(name_to_handle_at(AT_FDCWD, "", &u.h, &mount, 0), ENOENT);
+}
+
+TEST("utime, utimes, mknod themselves, which libraries leave for newer calls")
+{
+	close(file_with("f", "x"));
+	CHECK_EQ(syscall(SYS_utime, "f", &(struct { long access, change; }){ 11, 22 }), 0);
+	CHECK_EQ(status("f").st_atim.tv_sec, 11);
+	CHECK_EQ(status("f").st_mtim.tv_sec, 22);
+	CHECK_ERRNO(syscall(SYS_utime, "none", NULL), ENOENT);
+	struct timeval times[2] = { { 33, 44 }, { 55, 66 } }, wrong[2] = { { 1, 1000000 }, { 1, 0 } };
+	CHECK_EQ(syscall(SYS_utimes, "f", times), 0);
+	CHECK_EQ(status("f").st_atim.tv_nsec, 44000);
+	CHECK_EQ(status("f").st_mtim.tv_sec, 55);
+	CHECK_ERRNO(syscall(SYS_utimes, "f", wrong), EINVAL);
+	CHECK_EQ(syscall(SYS_mknod, "fifo", S_IFIFO | 0600, 0), 0);
+	CHECK_EQ(status("fifo").st_mode, S_IFIFO | 0600);
+	CHECK_ERRNO(syscall(SYS_mknod, "fifo", S_IFREG | 0600, 0), EEXIST);
+	CHECK_ERRNO(syscall(SYS_mknod, "dir", S_IFDIR | 0700, 0), EPERM);
+}
+
+TEST("fchmodat2, where there is one")
+{
+	close(file_with("f", "x"));
+	long result = syscall(452, AT_FDCWD, "f", 0640, 0);
+	CHECK((result == 0 && status("f").st_mode == (S_IFREG | 0640)) || (result == -1 && errno == ENOSYS));
 }

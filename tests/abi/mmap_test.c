@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Address spaces: mappings, protection, copies on write, faults and what their signals say.
 // syscalls: mmap munmap mprotect mremap msync madvise brk mincore mlock mlock2 munlock mlockall munlockall membarrier
-// syscalls: process_vm_readv process_vm_writev
+// syscalls: process_vm_readv process_vm_writev remap_file_pages pkey_alloc pkey_free pkey_mprotect
 #include "abi.h"
 #include <linux/membarrier.h>
 #include <setjmp.h>
@@ -448,4 +448,34 @@ TEST("/proc/self/maps shows mappings with their protection")
 	CHECK(strstr(slurp("/proc/self/maps"), "[stack]") != NULL);
 	CHECK(strstr(slurp("/proc/self/maps"), "[heap]") != NULL);
 	CHECK(strstr(slurp("/proc/self/maps"), abi_self) != NULL);
+}
+
+TEST("remap_file_pages turns the pages of a shared mapping round")
+{
+	int fd = file_with("f", "");
+	MUST(ftruncate(fd, 4 * PAGE));
+	char *m = mmap(NULL, 4 * PAGE, RW, MAP_SHARED, fd, 0);
+	for (int i = 0; i < 4; i++)
+		m[i * PAGE] = (char)('a' + i);
+	CHECK_EQ(syscall(SYS_remap_file_pages, m, PAGE, 0, 3, 0), 0);
+	CHECK_EQ(m[0], 'd');
+	CHECK_EQ(m[PAGE], 'b');
+	m[0] = 'x';
+	CHECK_EQ(m[3 * PAGE], 'x');
+	CHECK_ERRNO(syscall(SYS_remap_file_pages, m, PAGE, PROT_READ, 1, 0), EINVAL);
+	CHECK_ERRNO(syscall(SYS_remap_file_pages, m, 0, 0, 1, 0), EINVAL);
+	CHECK_ERRNO(syscall(SYS_remap_file_pages, anonymous(1, RW), PAGE, 0, 1, 0), EINVAL);
+}
+
+TEST("protection keys: what is refused, and none at all")
+{
+	char *m = anonymous(1, RW);
+	CHECK_ERRNO(syscall(SYS_pkey_alloc, 1, 0), EINVAL);
+	CHECK_ERRNO(syscall(SYS_pkey_alloc, 0, 8), EINVAL);
+	CHECK_ERRNO(syscall(SYS_pkey_free, 77), EINVAL);
+	CHECK_ERRNO(syscall(SYS_pkey_free, -1), EINVAL);
+	CHECK_EQ(syscall(SYS_pkey_mprotect, m, PAGE, PROT_READ, -1), 0);
+	CHECK_ERRNO(syscall(SYS_pkey_mprotect, m, PAGE, PROT_READ, 15), EINVAL);
+	CHECK_ERRNO(syscall(SYS_pkey_mprotect, m, PAGE, PROT_READ, 99), EINVAL);
+	CHECK_ERRNO(read(file_with("f", "x"), m, 1), EFAULT);
 }

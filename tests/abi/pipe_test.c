@@ -65,6 +65,17 @@ TEST("bytes come out in order and a read takes what is there")
 	CHECK_EQ(read(p[0], buf, 0), 0);
 }
 
+TEST("the oldest way to a pipe")
+{
+	int p[2];
+	char c = 0;
+	CHECK_EQ(syscall(SYS_pipe, p), 0);
+	CHECK_EQ(write(p[1], "o", 1), 1);
+	CHECK_EQ(read(p[0], &c, 1), 1);
+	CHECK_EQ(fcntl(p[0], F_GETFD), 0);
+	CHECK_ERRNO(syscall(SYS_pipe, BAD), EFAULT);
+}
+
 TEST("a pipe without writers reads as end of file, one without readers raises SIGPIPE")
 {
 	int p[2];

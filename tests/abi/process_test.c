@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Processes: their birth, waiting for them, groups and sessions, handles of processes.
 // syscalls: fork vfork clone clone3 exit exit_group wait4 waitid getpid getppid gettid getpgid setpgid getpgrp getsid setsid prctl
-// syscalls: arch_prctl personality pidfd_open pidfd_send_signal pidfd_getfd kcmp
+// syscalls: arch_prctl personality pidfd_open pidfd_send_signal pidfd_getfd kcmp unshare process_madvise process_mrelease
 #include "abi.h"
 #include <asm/prctl.h>
 #include <linux/sched.h>
@@ -525,4 +525,76 @@ TEST("pidfd_send_signal takes an open directory of /proc")
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK_EQ(WTERMSIG(status), SIGTERM);
 	CHECK_ERRNO(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), ESRCH);
+}
+
+TEST("unshare parts what threads and clones share")
+{
+	int fd = file_with("f", "");
+	CHECK_EQ(syscall(SYS_unshare, 0), 0);
+	CHECK_ERRNO(syscall(SYS_unshare, 1), EINVAL);
+	CHECK_ERRNO(syscall(SYS_unshare, CLONE_PARENT), EINVAL);
+	pid_t child = (pid_t)syscall(SYS_clone, CLONE_FILES | CLONE_FS | SIGCHLD, 0, NULL, NULL, 0);
+	if (child == 0) {
+		if (syscall(SYS_unshare, CLONE_FILES | CLONE_FS) != 0)
+			_exit(1);
+		umask(0);
+		_exit(close(fd) == 0 ? 3 : 2);
+	}
+	CHECK_EQ(reap(child), 3);
+	CHECK_EQ(fcntl(fd, F_GETFD), 0);
+	CHECK_EQ(umask(022), 022);
+	CHECK_EQ(syscall(SYS_unshare, CLONE_SYSVSEM), 0);
+	CHECK_EQ(syscall(SYS_unshare, CLONE_THREAD | CLONE_SIGHAND | CLONE_VM), 0);
+	pthread_t t;
+	MUST(pthread_create(&t, NULL, (void *(*)(void *))(void *)pause, NULL));
+	CHECK_ERRNO(syscall(SYS_unshare, CLONE_THREAD), EINVAL);
+	CHECK_ERRNO(syscall(SYS_unshare, CLONE_VM), EINVAL);
+	CHECK_EQ(syscall(SYS_unshare, CLONE_FILES), 0);
+	become_nobody();
+	CHECK_ERRNO(syscall(SYS_unshare, CLONE_NEWNS), EPERM);
+}
+
+TEST("kcmp tells whether two processes share a thing, in an order")
+{
+	pid_t me = getpid(), child = SPAWN(for (;;) pause());
+	int fd = file_with("f", ""), copy = dup(fd), other = open("f", O_RDONLY);
+	CHECK_EQ(syscall(SYS_kcmp, me, me, 0, fd, copy), 0);
+	CHECK(syscall(SYS_kcmp, me, me, 0, fd, other) > 0);
+	for (int type = 1; type <= 6; type++)
+		CHECK_EQ(syscall(SYS_kcmp, me, me, type, 0, 0), 0);
+	CHECK(syscall(SYS_kcmp, me, child, 1, 0, 0) > 0);
+	CHECK(syscall(SYS_kcmp, me, child, 2, 0, 0) > 0);
+	CHECK_ERRNO(syscall(SYS_kcmp, me, me, 0, fd, 99), EBADF);
+	CHECK_ERRNO(syscall(SYS_kcmp, me, me, 99, 0, 0), EINVAL);
+	CHECK_ERRNO(syscall(SYS_kcmp, me, 0x3fffff, 1, 0, 0), ESRCH);
+	become_nobody();
+	CHECK_ERRNO(syscall(SYS_kcmp, 1, getpid(), 1, 0, 0), EPERM);
+	kill(child, SIGKILL);
+}
+
+TEST("process_madvise advises about another's memory, process_mrelease frees a dying one's")
+{
+	char *m = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memset(m, 'm', 4 * PAGE);
+	pid_t child = SPAWN(for (;;) pause());
+	int fd = (int)MUST(pidfd(child));
+	struct iovec two[2] = { { m, PAGE }, { m + 2 * PAGE, 2 * PAGE } }, hole[2] = { { m, PAGE }, { (void *)PAGE, PAGE } };
+	CHECK_EQ(syscall(SYS_process_madvise, fd, two, 2, MADV_COLD, 0), 3 * PAGE);
+	CHECK_EQ(syscall(SYS_process_madvise, fd, two, 1, MADV_PAGEOUT, 0), PAGE);
+	CHECK_EQ(syscall(SYS_process_madvise, fd, two, 0, MADV_COLD, 0), 0);
+	CHECK_EQ(syscall(SYS_process_madvise, fd, hole, 2, MADV_COLD, 0), PAGE);
+	CHECK_ERRNO(syscall(SYS_process_madvise, fd, hole + 1, 1, MADV_COLD, 0), ENOMEM);
+	CHECK_ERRNO(syscall(SYS_process_madvise, fd, two, 2, MADV_DONTNEED, 0), EINVAL);
+	CHECK_ERRNO(syscall(SYS_process_madvise, fd, two, 2, MADV_COLD, 1), EINVAL);
+	CHECK_ERRNO(syscall(SYS_process_madvise, 99, two, 2, MADV_COLD, 0), EBADF);
+	CHECK_ERRNO(syscall(SYS_process_madvise, fd, BAD, 2, MADV_COLD, 0), EFAULT);
+	CHECK_ERRNO(syscall(SYS_process_mrelease, fd, 1), EINVAL);
+	CHECK_ERRNO(syscall(SYS_process_mrelease, fd, 0), EINVAL);
+	CHECK_ERRNO(syscall(SYS_process_mrelease, 99, 0), EBADF);
+	CHECK_EQ(IN_CHILD({ become_nobody(); _exit(syscall(SYS_process_madvise, fd, two, 2, MADV_COLD, 0) == -1 ? errno : 0); }), EACCES);
+	kill(child, SIGKILL);
+	CHECK_EQ(reap(child), 128 + SIGKILL);
+	CHECK_ERRNO(syscall(SYS_process_madvise, fd, two, 2, MADV_COLD, 0), ESRCH);
+	CHECK_ERRNO(syscall(SYS_process_mrelease, fd, 0), ESRCH);
+	CHECK_EQ(m[0], 'm');
 }

@@ -130,14 +130,104 @@ TEST("affinity is enforced, inherited, and must hold a processor")
 	CHECK_ERRNO(sched_setaffinity(1, sizeof(set), &set), EPERM);
 }
 
+enum { IO_PROCESS = 1, IO_GROUP, IO_USER, IO_CONTEXT = 0x80000000 };
+#define IO(class, level) ((class) << 13 | (level))
+
+static long
+io_get(int which, int who)
+{
+	return syscall(SYS_ioprio_get, which, who);
+}
+
+static long
+io_set(int which, int who, int priority)
+{
+	return syscall(SYS_ioprio_set, which, who, priority);
+}
+
 TEST("I/O priorities are kept")
 {
-	CHECK_OK(syscall(SYS_ioprio_get, 1, 0));
-	CHECK_EQ(syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 5), 0);
-	CHECK_EQ(syscall(SYS_ioprio_get, 1, 0), 2 << 13 | 5);
-	CHECK_ERRNO(syscall(SYS_ioprio_set, 1, 0, 7 << 13), EINVAL);
-	CHECK_ERRNO(syscall(SYS_ioprio_get, 9, 0), EINVAL);
-	CHECK_ERRNO(syscall(SYS_ioprio_get, 1, 0x3fffff), ESRCH);
+	CHECK_EQ(io_get(IO_PROCESS, 0), 0);
+	CHECK_EQ(io_get(IO_GROUP, 0), IO(2, 4));
+	CHECK_EQ(io_set(IO_PROCESS, 0, IO(2, 5)), 0);
+	CHECK_EQ(io_get(IO_PROCESS, 0), IO(2, 5));
+	CHECK_EQ(io_get(IO_PROCESS, getpid()), IO(2, 5));
+	CHECK_EQ(io_set(IO_PROCESS, 0, IO(3, 0)), 0);
+	CHECK_EQ(io_get(IO_PROCESS, 0), IO(3, 0));
+	CHECK_EQ(io_set(IO_PROCESS, 0, IO(1, 7)), 0);
+	CHECK_EQ(io_set(IO_PROCESS, 0, 0), 0);
+	CHECK_EQ(io_get(IO_PROCESS, 0), 0);
+	CHECK_ERRNO(io_set(IO_PROCESS, 0, IO(7, 0)), EINVAL);
+	CHECK_ERRNO(io_set(IO_PROCESS, 0, IO(4, 0)), EINVAL);
+	CHECK_EQ(io_set(IO_PROCESS, 0, IO(2, 9)), 0);
+	CHECK_EQ(io_get(IO_PROCESS, 0), IO(2, 9));
+	CHECK_ERRNO(io_set(IO_PROCESS, 0, IO(0, 1)), EINVAL);
+	CHECK_ERRNO(io_set(9, 0, 0), EINVAL);
+	CHECK_ERRNO(io_get(9, 0), EINVAL);
+	CHECK_ERRNO(io_get(0, 0), EINVAL);
+	CHECK_ERRNO(io_get(IO_PROCESS, 0x3fffff), ESRCH);
+	CHECK_ERRNO(io_set(IO_PROCESS, 0x3fffff, 0), ESRCH);
+	CHECK_ERRNO(io_get(IO_PROCESS, -1), ESRCH);
+	CHECK_ERRNO(io_get(IO_GROUP, 0x3fffff), ESRCH);
+	CHECK_ERRNO(io_set(IO_USER, 987654, 0), ESRCH);
+}
+
+TEST("I/O priorities that nobody set follow class and nice value")
+{
+	struct sched_param p = { 0 };
+	setpriority(PRIO_PROCESS, 0, 10);
+	CHECK_EQ(io_get(IO_PROCESS, 0), 0);
+	CHECK_EQ(io_get(IO_GROUP, 0), IO(2, 6));
+	setpriority(PRIO_PROCESS, 0, -20);
+	CHECK_EQ(io_get(IO_GROUP, 0), IO(2, 0));
+	setpriority(PRIO_PROCESS, 0, 19);
+	CHECK_EQ(io_get(IO_GROUP, getpgrp()), IO(2, 7));
+	MUST(sched_setscheduler(0, SCHED_IDLE, &p));
+	CHECK_EQ(io_get(IO_GROUP, 0), IO(3, 7));
+	CHECK_EQ(io_set(IO_PROCESS, 0, IO(2, 1)), 0);
+	CHECK_EQ(io_get(IO_GROUP, 0), IO(2, 1));
+}
+
+static void *
+own_io_priority(void *arg)
+{
+	*(long *)arg = io_get(IO_PROCESS, gettid());
+	CHECK_EQ(io_set(IO_PROCESS, gettid(), IO(2, 3)), 0);
+	return NULL;
+}
+
+TEST("I/O priorities are a thread's own, inherited, shared with CLONE_IO, kept by exec's process")
+{
+	long got = -1;
+	pthread_t t;
+	CHECK_EQ(io_set(IO_PROCESS, 0, IO(2, 6)), 0);
+	MUST(pthread_create(&t, NULL, own_io_priority, &got));
+	pthread_join(t, NULL);
+	CHECK_EQ(got, IO(2, 6));
+	CHECK_EQ(io_get(IO_PROCESS, 0), IO(2, 6));
+	CHECK_EQ(IN_CHILD(_exit(io_get(IO_PROCESS, 0) == IO(2, 6) && io_set(IO_PROCESS, 0, IO(2, 1)) == 0 ? 3 : 1)), 3);
+	CHECK_EQ(io_get(IO_PROCESS, 0), IO(2, 6));
+	pid_t child = (pid_t)syscall(SYS_clone, IO_CONTEXT | SIGCHLD, 0, NULL, NULL, 0);
+	if (child == 0)
+		_exit(io_set(IO_PROCESS, 0, IO(2, 2)) == 0 ? 4 : 1);
+	CHECK_EQ(reap(child), 4);
+	CHECK_EQ(io_get(IO_PROCESS, 0), IO(2, 2));
+	child = SPAWN({ setpgid(0, 0); for (;;) pause(); });
+	setpgid(child, child);
+	CHECK_EQ(io_set(IO_GROUP, child, IO(3, 0)), 0);
+	CHECK_EQ(io_get(IO_PROCESS, child), IO(3, 0));
+	CHECK_EQ(io_get(IO_PROCESS, 0), IO(2, 2));
+	kill(child, SIGKILL);
+	reap(child);
+	pid_t parent = getpid();
+	CHECK_EQ(IN_CHILD({
+		become_nobody();
+		CHECK_ERRNO(io_set(IO_PROCESS, 0, IO(1, 0)), EPERM);
+		CHECK_ERRNO(io_set(IO_PROCESS, parent, IO(2, 0)), EPERM);
+		CHECK_EQ(io_get(IO_PROCESS, parent), IO(2, 2));
+		CHECK_EQ(io_set(IO_PROCESS, 0, IO(2, 0)), 0);
+		_exit(5);
+	}), 5);
 }
 
 TEST("resource limits: soft below hard, hard only down for others than root")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // The machine as a whole: names, memory, randomness, the kernel's log; and calls that are refused.
 // syscalls: uname sysinfo sethostname setdomainname syslog getrandom reboot uselib _sysctl kexec_load init_module delete_module
-// syscalls: iopl ioperm swapon swapoff acct mount umount2 vhangup
+// syscalls: iopl ioperm swapon swapoff acct mount umount2 vhangup pivot_root
 #include "abi.h"
 #include <sys/klog.h>
 #include <sys/random.h>
@@ -183,4 +183,24 @@ TEST("mounting needs a privilege, and tmpfs mounts")
 	become_nobody();
 	CHECK_ERRNO(mount("none", "m", "tmpfs", 0, ""), EPERM);
 	CHECK_ERRNO(umount("/dev/shm"), EPERM);
+}
+
+TEST("pivot_root wants two places of which one is a mount below the other's root")
+{
+	MUST(mkdir("new", 0755));
+	CHECK_ERRNO(syscall(SYS_pivot_root, "new", "gone"), ENOENT);
+	CHECK_ERRNO(syscall(SYS_pivot_root, "gone", "new"), ENOENT);
+	CHECK_ERRNO(syscall(SYS_pivot_root, "new", "new"), EINVAL);
+	CHECK_ERRNO(syscall(SYS_pivot_root, "/dev/null", "new"), ENOTDIR);
+	CHECK_ERRNO(syscall(SYS_pivot_root, BAD, "new"), EFAULT);
+	CHECK_ERRNO(syscall(SYS_pivot_root, "/", "new"), EINVAL);
+	become_nobody();
+	CHECK_ERRNO(syscall(SYS_pivot_root, "new", "new"), EPERM);
+}
+
+TEST("vhangup needs a privilege")
+{
+	CHECK_EQ(vhangup(), 0);
+	become_nobody();
+	CHECK_ERRNO(vhangup(), EPERM);
 }

@@ -305,3 +305,15 @@ TEST("RLIMIT_CPU sends SIGXCPU and then SIGKILL")
 			;
 	}), 128 + SIGXCPU);
 }
+
+TEST("nanosleep and settimeofday themselves, which libraries leave for newer calls")
+{
+	struct timespec t = { 0, 1000000 };
+	long long start = now_ns();
+	CHECK_EQ(syscall(SYS_nanosleep, &t, NULL), 0);
+	CHECK(now_ns() - start >= 1000000);
+	CHECK_ERRNO(syscall(SYS_nanosleep, BAD, NULL), EFAULT);
+	CHECK_ERRNO(syscall(SYS_settimeofday, &(struct timeval){ 0, 1000001 }, NULL), EINVAL);
+	CHECK_ERRNO(syscall(SYS_settimeofday, BAD, NULL), EFAULT);
+	CHECK_EQ(syscall(SYS_settimeofday, NULL, NULL), 0);
+}

@@ -5,6 +5,8 @@ compared line by line.
 tests/abi/gaps.txt lists what is known to differ from Linux, with the reason: such a line is no failure, and not counted as passed either;
 docs/caveats.md points there. A line that is listed and passes everywhere should be taken off.
 
+A last machine prints the calls that it serves: each call that is present must be among them.
+
 What Linux prints is kept below build/abi/, under a name made of the programs' and the kernel's contents, so that it is booted again
 only when one of them changes. Each line is one test. A program that hangs or dies fails with the lines that it did not print; a
 machine that dies is booted again for the programs behind.
@@ -19,6 +21,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import hosted
 import qemu
@@ -29,6 +32,7 @@ SOURCES, WHERE = ROOT / "tests" / "abi", ROOT / "build" / "abi"
 FLAGS = ["-std=gnu17", "-static", "-O1", "-pthread", "-s", "-fno-toplevel-reorder", "-Wall", "-Werror=implicit-function-declaration", "-Wno-stringop-overflow",
          "-Wno-stringop-overread", "-Wno-unused-result", "-Wno-array-bounds"]
 PROGRAM_SECONDS, MACHINE_SECONDS, BOOTS_MAX, SHOWN = 300, 900, 8, 60
+TRACED = re.compile(r"^\[ *[\d.]+\] cpu\d+: \[\d+\] (\w+)\(", re.M)
 TRAP = re.compile(r"service trap|panic:")
 LINE = re.compile(r"^(ok|not ok|skip) (\w+): (.*)$")
 
@@ -67,7 +71,7 @@ def machine(kernel, image, cpus, log):
         return hosted.Machine(kernel=str(hosted.made("hosted")), smp=cpus, mem="768M", append="rdinit=/.cadre/init", initrd=str(image), log=str(log),
                               serials=("stdio", "null", "null", "null"))
     linux = kernel == "linux"
-    words = "rdinit=/.cadre/init" + (" console=ttyS3 quiet panic=-1" if linux else "")
+    words = "rdinit=/.cadre/init" + (" console=ttyS3 quiet panic=-1" if linux else " trace" if kernel == "traced" else "")
     return qemu.Machine(kernel=str(root.linux_kernel() if linux else OUT / "cadre.elf.image"), smp=cpus, mem="768M", cpu="max", append=words,
                         initrd=str(image), exit_port=not linux, log=None if linux else str(log),
                         serials=("stdio", "null", "null", f"file:{log}" if linux else "null"))
@@ -219,6 +223,17 @@ def suite(tally):
     for kernel in kernels:
         for cpus in map(int, os.environ.get("ABI_CPUS", "1 2 4").split()):
             one_machine(tally, theirs, chosen, kernel, cpus)
+    if "cadre" in kernels and chosen == list(tests):
+        every_call(tally, chosen)
+
+
+def every_call(tally, names):
+    """Each system call that there is is made by a program: taken from what a machine prints of the calls it serves."""
+    collect("traced", names, 2, jobs_of(2), "traced")
+    made = set(TRACED.findall((WHERE / "traced.log").read_text(encoding="utf-8", errors="replace")))
+    present = subprocess.run([sys.executable, "tools/syscalls/gen.py", "--present"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    never = [name for name in present if name not in made]
+    tally.case("every_system_call_is_made_by_a_program", not never, f"never made: {' '.join(never)}")
 
 
 def one_machine(tally, theirs, chosen, kernel, cpus):

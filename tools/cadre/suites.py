@@ -73,6 +73,8 @@ def suite_tree(tally):
                                "-Wno-pragma-once-outside-header", "-fsyntax-only", "-x", "c", str(header)],
                               capture_output=True, text=True, cwd=ROOT)
         tally.case(f"{header.relative_to(ROOT)}_compiles_alone", done.returncode == 0, done.stderr[:500])
+    done = subprocess.run([sys.executable, "tools/syscalls/gen.py", "--untested"], capture_output=True, text=True, cwd=ROOT)
+    tally.case("every_system_call_has_a_test", done.returncode == 0 and not done.stdout.strip(), done.stdout + done.stderr)
     done = subprocess.run([sys.executable, "tools/tcb/tcb.py", "--check"], capture_output=True, text=True, cwd=ROOT)
     tally.case("trusted_half_is_within_its_budget", done.returncode == 0, done.stdout[-200:])
 

@@ -5,6 +5,7 @@
     gen.py HEADERS SOURCES   writes syscall_handlers.h and syscall_names.h, syscall_dispatch.c and syscall_names.c into these
                              folders; each only if it changes
     gen.py --coverage        prints docs/syscalls.md
+    gen.py --present         prints the names of the calls that have a handler; --untested: of those that no program of tests/abi/ names
 
 A handler exists where a service has a line `sys_<name>(` (style: the return type is on its own line).
 """
@@ -233,13 +234,17 @@ def coverage(calls, handlers):
 
 
 def main():
-    if len(sys.argv) != 3 and sys.argv[1:] != ["--coverage"]:
+    if len(sys.argv) != 3 and sys.argv[1:] not in (["--coverage"], ["--present"], ["--untested"]):
         sys.exit(__doc__)
     sets = read_sets("services/syscall/names.tbl")
     calls = read_calls("services/syscall/syscalls.tbl", sets)
     handlers = find_handlers(calls)
     if sys.argv[1] == "--coverage":
         coverage(calls, handlers)
+        return
+    if sys.argv[1] in ("--present", "--untested"):
+        tests = test_files(calls)
+        print("\n".join(call.name for call in calls if call.name in handlers and not (sys.argv[1] == "--untested" and tests[call.name])))
         return
     headers, sources = sys.argv[1:]
     os.makedirs(headers, exist_ok=True)
