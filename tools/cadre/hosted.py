@@ -2,9 +2,12 @@
 """The hosted kernel as a machine: the same questions as to QEMU's (qemu.Machine), answered by a process of this host."""
 import dataclasses
 import os
+import shutil
 import sys
 import termios
 
+import qemu
+import root
 from main import ROOT, build
 
 TARGETS = ("hosted", "hosted-asan", "hosted-tsan")
@@ -27,10 +30,11 @@ class Machine:
     initrd: str | None = None
     log: str | None = None
     serials: tuple = ("stdio",)
+    backend: str | None = None   # seccomp or ptrace; None: what the host allows
 
     def command(self):
         args = [self.kernel, "--cpus", str(self.smp), "--mem", self.mem, *(word for line in self.serials for word in ("--serial", str(line)))]
-        for name, value in (("--append", self.append.strip()), ("--initrd", self.initrd), ("--log", self.log)):
+        for name, value in (("--append", self.append.strip()), ("--initrd", self.initrd), ("--log", self.log), ("--backend", self.backend)):
             args += [name, value] if value else []
         return args
 
@@ -48,3 +52,25 @@ class Terminal:
     def __exit__(self, *unused):
         if self.saved:
             termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self.saved)
+
+
+SCRIPT = """echo $((6 * 7)); for i in 1 2 3; do (echo $i; exit $i) & wait $! || echo status $?; done; seq 1 20000 | tail -1
+grep -c Pid /proc/self/status; (while :; do :; done) & sleep 0.1; kill $!; kill -9 $$"""
+EXPECTED = ["42", "1", "status 1", "2", "status 2", "3", "status 3", "20000", "3"]
+
+
+def suite(tally):
+    """Programs on the hosted kernel: by seccomp filters and traced, plain and with sanitizers; each program's status as in QEMU."""
+    where = ROOT / "build" / "hosted-suite"
+    where.mkdir(parents=True, exist_ok=True)
+    cases = [("hosted", backend, cpus) for backend in ("seccomp", "ptrace") for cpus in (1, 2, 4)] + [("hosted-asan", None, 2), ("hosted-tsan", None, 2)]
+    for target, backend, cpus in cases:
+        image, status, log = where / "image.cpio", where / "status", where / "log"
+        root.initramfs(root.busybox(), image, ["sh", "-c", SCRIPT], False, shutil.get_terminal_size(), {"PATH": "/bin:/usr/bin"})
+        machine = Machine(kernel=str(made(target)), smp=cpus, mem="512M", append="rdinit=/.cadre/init", initrd=str(image), log=str(log),
+                          serials=("stdio", "null", str(status), "null"), backend=backend)
+        _, lines = qemu.capture(machine, 120)
+        reported = status.read_text(errors="replace").split()
+        traps = [line for line in log.read_text(errors="replace").splitlines() if "service trap" in line or "panic" in line]
+        tally.case(f"programs_run_{target}_{backend or 'default'}_on_{cpus}_cpus", lines == EXPECTED and reported == ["status", "137"] and not traps,
+                   f"{lines[-12:]}, {reported}, {traps[:3]}; {' '.join(machine.command())}")

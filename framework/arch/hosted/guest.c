@@ -6,14 +6,15 @@
 
 extern const u8 hosted_stub_image[], hosted_stub_image_end[];
 
-enum : u64 { START_STEP_NS = 20 * NS_PER_MS, START_STEPS = 250, SPAWN_STACK = 16384 };
-enum : u64 { MFD_CLOEXEC = 1, F_DUPFD_CLOEXEC = 1030, WAIT_NO_HANG = 1, WAIT_ALL = 0x40000000, NO_RANDOM = 0x40000, AT_EMPTY_PATH = 0x1000 };
+enum : u64 { START_STEP_NS = 20 * NS_PER_MS, START_STEPS = 1500, SPAWN_STACK = 16384 };
+enum : u64 { MFD_CLOEXEC = 1, WAIT_ALL = 0x40000000, WAIT_LOOK = 0x41000005 /* ended; not hang; leave it there; all */, NO_RANDOM = 0x40000, AT_EMPTY_PATH = 0x1000 };
 
 static struct guest guests[CPU_MAX][GUEST_ASIDS];   /* [self] of the CPU */
-static int image_fd = -1;                           /* [const] once a guest has started */
+static u32 start_lock;                              /* [atomic] one guest starts at a time */
+static int image_fd = -1;                           /* under start_lock */
 static const struct guest_backend *const backends[] = { &guest_seccomp, &guest_ptrace };
 const struct guest_backend *guest_backend = &guest_seccomp;
-static bool chosen;                                 /* [const] by the user, or since a program has run */
+static bool chosen;                                 /* under start_lock: by the user, or since a guest runs */
 
 [[noreturn]] static void
 impossible(struct cbytes why, struct cbytes detail, u64 error)
@@ -43,7 +44,7 @@ image_make(void)
 		guest_impossible(TEXT("memfd_create is refused"), (u64)-fd);
 	hosted_write((int)fd, hosted_stub_image, len);
 	/* Out of the way of what the new process closes. */
-	image_fd = (int)HOST_CALL(HOST_FCNTL, fd, F_DUPFD_CLOEXEC, 16);
+	image_fd = (int)HOST_CALL(HOST_FCNTL, fd, HOST_F_DUPFD_CLOEXEC, 16);
 	HOST_CALL(HOST_CLOSE, fd);
 }
 
@@ -111,6 +112,15 @@ guest_end(struct guest *guest)
 	fpu_lost(guest);
 }
 
+bool
+guest_is_dead(const struct guest *guest)
+{
+	enum : u64 { P_PID = 1 };
+	struct { i32 signal, error, code, pad, process, rest[27]; } info = {};
+	HOST_CALL(HOST_WAITID, P_PID, guest->process, &info, WAIT_LOOK, 0);
+	return info.process != 0;
+}
+
 /** Waits for the new stub's first stop. => false: it ended first */
 static bool
 started(struct guest *guest)
@@ -121,7 +131,7 @@ started(struct guest *guest)
 		if (state == STUB_STOPPED)
 			return true;
 		hosted_futex_wait(&slot->state, state, START_STEP_NS);
-		if (HOST_CALL(HOST_WAIT4, guest->process, 0, WAIT_ALL | WAIT_NO_HANG) != 0)
+		if (guest_is_dead(guest))
 			return false;
 	}
 	return false;
@@ -194,8 +204,12 @@ guest_here(void)
 {
 	u16 asid = this_cpu()->arch.asid;
 	struct guest *guest = guest_of(asid);
-	if (guest->process == 0)
-		guest_start_any(guest, this_cpu()->id * GUEST_ASIDS + asid - 1);
+	if (guest->process != 0)
+		return guest;
+	while (__atomic_exchange_n(&start_lock, 1, __ATOMIC_ACQUIRE) != 0)
+		sched_yield();
+	guest_start_any(guest, this_cpu()->id * GUEST_ASIDS + asid - 1);
+	__atomic_store_n(&start_lock, 0, __ATOMIC_RELEASE);
 	return guest;
 }
 

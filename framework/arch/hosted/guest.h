@@ -62,6 +62,8 @@ enum guest_stop guest_run(struct guest *guest);
 bool guest_kick(struct cpu *cpu);
 /** Ends the guest's process, if it has not ended by itself. */
 void guest_end(struct guest *guest);
+/** It has ended by itself; guest_end still buries it. */
+bool guest_is_dead(const struct guest *guest);
 /** Ends everything, saying what of the host is missing. */
 [[noreturn]] void guest_impossible(struct cbytes why, u64 error);
 

@@ -4,9 +4,11 @@
  * host has put them, in the signal frame in the slot.
  */
 #include <guest.h>
+#include <cadre/time.h>
 #include <arch/string.h>
 
 enum : u32 { UCONTEXT_REGS = 40, SIGINFO_CALL_AT = 16, SIGINFO_CALL_ARCH = 28 };
+enum : u64 { LOOK_NS = 200 * NS_PER_MS };
 
 /** The kernel's view of [at, at + len) in the slot; null: it is not there, since the program has written on its stub. */
 static u8 *
@@ -39,7 +41,9 @@ seccomp_run(struct guest *guest)
 	__atomic_store_n(&slot->state, guest->running, __ATOMIC_SEQ_CST);
 	hosted_futex_wake(&slot->state);
 	while ((state = __atomic_load_n(&slot->state, __ATOMIC_SEQ_CST)) == guest->running)
-		hosted_futex_wait(&slot->state, state, TIME_NEVER);
+		/* The host tells of a death while it ran; one while it was stopped has to be looked for. */
+		if (hosted_futex_wait(&slot->state, state, LOOK_NS) == -HOST_ETIMEDOUT && guest_is_dead(guest))
+			break;
 	if (state == STUB_STOPPED && event_read(guest))
 		return GUEST_STOPPED;
 	guest_end(guest);

@@ -71,7 +71,10 @@ static void
 memory_init(u64 size, u64 initrd_len)
 {
 	u64 at = HOSTED_RAM_START, sizes[] = { size / 4, size / 4, size / 2 };
-	hosted_memory = (int)HOST_CALL(HOST_MEMFD_CREATE, "cadre", 0);
+	/* Out of the way of the descriptors that a guest has: guest.c. */
+	long fd = HOST_CALL(HOST_MEMFD_CREATE, "cadre", 0);
+	hosted_memory = (int)HOST_CALL(HOST_FCNTL, fd, HOST_F_DUPFD_CLOEXEC, 16);
+	HOST_CALL(HOST_CLOSE, fd);
 	if (hosted_memory < 0 || HOST_CALL(HOST_FTRUNCATE, hosted_memory, HOSTED_PHYSICAL_LIMIT + GUEST_SLOTS) != 0)
 		die("hosted: no memory file\n");
 	for (u32 i = 0; i < COUNTOF(sizes); i++, at += HOLE) {

@@ -31,8 +31,10 @@ canonical(u64 address)
 	return (u64)((i64)(address << 16) >> 16) == address;
 }
 
+/* Not instrumented (the two): a service may change the registers of a context that runs, and what comes of it is its affair. */
+
 /** => false: the processor would not take them */
-static bool
+[[clang::disable_sanitizer_instrumentation]] static bool
 regs_load(struct guest *guest, const struct user_regs *regs)
 {
 	const volatile struct user_regs *shared = regs;
@@ -48,7 +50,7 @@ regs_load(struct guest *guest, const struct user_regs *regs)
 	return true;
 }
 
-static void
+[[clang::disable_sanitizer_instrumentation]] static void
 regs_save(const struct guest *guest, struct user_regs *regs)
 {
 	for (u32 i = 0; i < COUNTOF(places); i++)
