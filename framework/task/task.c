@@ -281,7 +281,8 @@ task_interrupt(struct task *task)
 	HANDLE_SCOPE(task, task);
 	__atomic_store_n(&task->interrupted, 1, __ATOMIC_SEQ_CST);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!task_wake(task) && __atomic_load_n(&task->state, __ATOMIC_SEQ_CST) == (TASK_RUNNING | TASK_ON_CPU))
+	/* What runs here itself sees the mark on its way to user mode. */
+	if (!task_wake(task) && task != this_cpu()->current && __atomic_load_n(&task->state, __ATOMIC_SEQ_CST) == (TASK_RUNNING | TASK_ON_CPU))
 		arch_ipi(__atomic_load_n(&task->last_cpu, __ATOMIC_RELAXED), IPI_RESCHEDULE);
 }
 

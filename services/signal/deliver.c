@@ -105,6 +105,8 @@ default_death(const struct signal_info *scoped info)
 
 struct signal_delivery {
 	struct signal_taken taken;
+	bool known;      /* the signal's info is known already */
+	bool last;       /* nothing else was left to do */
 	struct signal_action action;
 	u32 continues;
 	bool immune;
@@ -120,10 +122,11 @@ signal_calm(struct thread *thread)
 
 /** Takes the next signal; number 0: there is a stop to be made first. => false: none; the thread is calm then */
 static bool
-delivery_take(struct signal_process *sp, struct signal_thread *st, struct signal_delivery *scoped out)
+delivery_take(struct signal_process *sp, struct signal_thread *st, struct signal_delivery *scoped out, struct signal_info *scoped info)
 {
 	IRQ_SPIN_SCOPE(&sp->lock);
 	out->taken = (struct signal_taken){};
+	out->last = false;
 	if (st->stop_due || sp->notify != 0)
 		return true;
 	signal_take(sp, st, ~st->blocked, &out->taken);
@@ -132,6 +135,10 @@ delivery_take(struct signal_process *sp, struct signal_thread *st, struct signal
 		signal_calm(st->thread);
 		return false;
 	}
+	out->known = signal_taken_keep(sp, &out->taken, info);
+	out->last = ((st->pending.set | sp->shared.set) & ~st->blocked) == 0;
+	if (out->last)
+		signal_calm(st->thread);
 	out->continues = sp->continues;
 	out->immune = sp->process->pid == 1;
 	struct signal_handlers *handlers = sp->handlers;
@@ -149,23 +156,25 @@ is_exiting(struct thread *thread)
 	return (atomic32_load(&thread->work) & THREAD_WORK_EXIT) != 0;
 }
 
-/** Performs default actions until there is a signal with a handler. => false: none, or the thread is to die. */
+/** Performs default actions until there is a signal with a handler. => false: none, or the thread is to die; *last: it is the last. */
 static bool
-delivery_next(struct thread *thread, struct signal_info *scoped info, struct signal_action *scoped action)
+delivery_next(struct thread *thread, struct signal_info *scoped info, struct signal_action *scoped action, bool *scoped last)
 {
 	struct signal_thread *st = thread->signal;
 	struct signal_process *sp = st->process;
 	struct signal_delivery next = {};
 	for (;;) {
-		if (is_exiting(thread) || !delivery_take(sp, st, &next))
+		if (is_exiting(thread) || !delivery_take(sp, st, &next, info))
 			return false;
 		u32 number = next.taken.number;
 		if (number == 0) {
 			signal_stop_here(sp, st);
 			continue;
 		}
-		signal_taken_info(&next.taken, info);
+		if (!next.known)
+			signal_taken_info(&next.taken, info);
 		*action = next.action;
+		*last = next.last;
 		if (action->handler > SIG_IGN)
 			return true;
 		bool forced = info->code > 0 && (number == SIGKILL || sigset_has(SIGSET_SYNCHRONOUS, number));
@@ -203,8 +212,9 @@ signal_deliver(void)
 	struct signal_thread *st = thread->signal;
 	struct signal_info info = {};
 	struct signal_action action = {};
-	bool handled = false;
-	while (delivery_next(thread, &info, &action)) {
+	bool handled = false, last = false;
+	/* The handler blocks more, not less: nothing comes out of that. */
+	while (!last && delivery_next(thread, &info, &action, &last)) {
 		if (!handled)
 			restart_with_handler(thread, action.flags);
 		handled = true;

@@ -27,10 +27,12 @@ struct signal_context {
 	u64 error, trap, old_mask, cr2, fpstate, reserved[8];
 };
 struct signal_frame {
-	u64 restorer;
-	u64 uc_flags, uc_link, stack_base; i32 stack_flags, stack_pad; u64 stack_size;
-	struct signal_context context;
-	u64 mask;
+	struct signal_restored {
+		u64 restorer;
+		u64 uc_flags, uc_link, stack_base; i32 stack_flags, stack_pad; u64 stack_size;
+		struct signal_context context;
+		u64 mask;
+	} restored;                          /* all that rt_sigreturn looks at */
 	struct signal_user_info info;
 };
 static_assert(sizeof(struct signal_context) == 256 && sizeof(struct signal_frame) == 8 + 304 + 128);
@@ -143,13 +145,15 @@ signal_frame_push(const struct signal_info *scoped info, const struct signal_act
 	u64 features = fpu_features(user_fpu_size());
 	TRY(copy_out(UADDR(fpu_at), bytes_const(bytes_sub(byte_array_bytes(image), 0, features != 0 ? image_len : FX_SIZE))));
 	struct signal_frame frame = {
-		.restorer = action->restorer,
-		.uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (features != 0 ? UC_FP_XSTATE : 0),
-		.stack_base = st->altstack.base,
-		.stack_flags = (i32)st->altstack.flags,
-		.stack_size = st->altstack.size,
-		.context = context_of(regs, st, mask, fpu_at),
-		.mask = mask,
+		.restored = {
+			.restorer = action->restorer,
+			.uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (features != 0 ? UC_FP_XSTATE : 0),
+			.stack_base = st->altstack.base,
+			.stack_flags = (i32)st->altstack.flags,
+			.stack_size = st->altstack.size,
+			.context = context_of(regs, st, mask, fpu_at),
+			.mask = mask,
+		},
 		.info = signal_info_pack(info),
 	};
 	TRY(copy_out_value(UADDR(frame_at), frame));
@@ -157,7 +161,7 @@ signal_frame_push(const struct signal_info *scoped info, const struct signal_act
 		signal_altstack_forget(st);
 	regs->rdi = info->number;
 	regs->rsi = frame_at + __builtin_offsetof(struct signal_frame, info);
-	regs->rdx = frame_at + __builtin_offsetof(struct signal_frame, uc_flags);
+	regs->rdx = frame_at + __builtin_offsetof(struct signal_restored, uc_flags);
 	regs->rax = 0;
 	regs->rsp = frame_at;
 	regs->rip = action->handler;
@@ -167,17 +171,39 @@ signal_frame_push(const struct signal_info *scoped info, const struct signal_act
 
 /* --- returning --- */
 
-/** How much of the image at `at` is to be believed: all of an XSAVE image, or the FXSAVE area alone. */
-static size_t
-fpu_image_len(const struct fpu_software *scoped software, uaddr_t at)
+/** What software says of the image, whose first FX_SIZE bytes are here. => false: it is an FXSAVE image, or none of ours */
+static bool
+software_read(struct cbytes image, u32 size, struct fpu_software *scoped software)
 {
-	u32 size = user_fpu_size(), magic2 = 0;
-	if (software->magic1 != FP_MAGIC1 || software->size < FX_SIZE + XSAVE_HEADER || software->size > size ||
-	    software->size > software->extended_size)
+	bytes_copy(BYTES_OF(*software), cbytes_sub(image, FX_SOFTWARE, sizeof(*software)));
+	return software->magic1 == FP_MAGIC1 && software->size >= FX_SIZE + XSAVE_HEADER && software->size <= size &&
+	       software->size <= software->extended_size;
+}
+
+/** Fetches the image at `at`: mostly there is as much as here. => EFAULT; *have bytes of it are here */
+static err_t
+image_fetch(struct bytes to, u32 size, uaddr_t at, size_t *scoped have)
+{
+	struct fpu_software software = {};
+	*have = bytes_len(to);
+	if (copy_in(to, at) == OK)
+		return OK;
+	*have = FX_SIZE;
+	TRY(copy_in(bytes_sub(to, 0, FX_SIZE), at));
+	if (software_read(bytes_const(to), size, &software) && copy_in(bytes_sub(to, 0, software.size + MAGIC2_SIZE), at) == OK)
+		*have = software.size + MAGIC2_SIZE;
+	return OK;
+}
+
+/** How much of the image is to be believed: all of an XSAVE image, or the FXSAVE area alone. */
+static size_t
+image_len(struct cbytes image, u32 size, size_t have, struct fpu_software *scoped software)
+{
+	u32 magic2 = 0;
+	if (!software_read(image, size, software) || software->size + MAGIC2_SIZE > have)
 		return FX_SIZE;
-	if (copy_in_value(magic2, UADDR(at.raw + software->size)) != OK || magic2 != FP_MAGIC2)
-		return FX_SIZE;
-	return software->size;
+	bytes_copy(BYTES_OF(magic2), cbytes_sub(image, software->size, MAGIC2_SIZE));
+	return magic2 == FP_MAGIC2 ? software->size : FX_SIZE;
 }
 
 static err_t
@@ -186,25 +212,26 @@ fpu_return(struct signal_thread *st, uaddr_t at)
 	struct user_context *user = thread_current()->user;
 	struct fpu_software software = {};
 	u32 size = user_fpu_size();
+	size_t have = 0;
 	if (at.raw == 0) {
 		user_fpu_reset(user);
 		return OK;
 	}
-	TRY(copy_in_value(software, UADDR(at.raw + FX_SOFTWARE)));
-	size_t len = size > FX_SIZE ? fpu_image_len(&software, at) : FX_SIZE;
 	if (st->frame_image == nullptr)
 		st->frame_image = byte_array_alloc(size + MAGIC2_SIZE);
 	struct byte_array *image = st->frame_image;
 	if (image == nullptr)
 		return ENOMEM;
-	struct bytes bytes = bytes_sub(byte_array_bytes(image), 0, len);
-	TRY(copy_in(bytes, at));
+	struct bytes bytes = byte_array_bytes(image);
+	TRY(image_fetch(bytes_sub(bytes, 0, size > FX_SIZE ? size + MAGIC2_SIZE : FX_SIZE), size, at, &have));
+	size_t len = image_len(bytes_const(bytes), size, have, &software);
 	/* Components that the frame did not claim to have stay out. */
-	if (len > FX_SIZE) {
+	if (len > FX_SIZE)
 		bytes_set(bytes, FX_SIZE, bytes_get(bytes, FX_SIZE) & (u8)software.features);
+	err_t err = user_fpu_restore(user, bytes_const(bytes_sub(bytes, 0, len)));
+	if (err != OK)
 		user_fpu_reset(user);
-	}
-	return user_fpu_restore(user, bytes_const(bytes));
+	return err;
 }
 
 static void
@@ -224,7 +251,7 @@ frame_pop(struct thread *thread)
 {
 	struct signal_thread *st = thread->signal;
 	struct user_regs *regs = &thread->user->regs;
-	struct signal_frame frame = {};
+	struct signal_restored frame = {};
 	/* The handler's return has taken the return address off. */
 	TRY(copy_in_value(frame, UADDR(regs->rsp - 8)));
 	TRY(fpu_return(st, UADDR(frame.context.fpstate)));

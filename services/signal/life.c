@@ -17,6 +17,9 @@ signal_process_release(struct signal_process *sp)
 	poll_queue_close(&sp->poll);
 	IRQ_SPIN_SCOPE(&sp->lock);
 	signal_pending_flush(&sp->shared, ~(u64)0);
+	if (sp->spare != nullptr)
+		signal_entry_put(sp->spare);
+	sp->spare = nullptr;
 	if (sp->handlers != nullptr)
 		signal_handlers_put(sp->handlers);
 	sp->handlers = nullptr;

@@ -19,22 +19,36 @@ signals_forget(struct signal_process *sp, u64 set) MUST_HOLD(&sp->lock)
 		signal_pending_flush(&st->pending, set);
 }
 
-/** Exchanges the action. Null `new`: only tells the old one. */
 static void
-action_exchange(u32 number, const struct signal_action *scoped new, struct signal_action *scoped old)
+action_swap(struct signal_handlers *handlers, u32 number, const struct signal_action *scoped new, struct signal_action *scoped old)
 {
-	struct signal_process *sp = signal_self()->process;
-	IRQ_SPIN_SCOPE(&sp->lock);
-	struct signal_handlers *handlers = sp->handlers;
 	IRQ_SPIN_SCOPE(&handlers->lock);
 	struct signal_action *action = ELEM(handlers->actions, number);
 	*old = *action;
-	if (new == nullptr)
+	if (new != nullptr)
+		*action = *new;
+}
+
+/** The running thread's. */
+static struct signal_handlers *
+handlers_here(void) NO_THREAD_SAFETY("only execve puts others in their place, when the process has one thread")
+{
+	return signal_self()->process->handlers;
+}
+
+/** Exchanges the action. Null `new`: only tells the old one. A signal that is ignored now must not be pending, nor come in between. */
+static void
+action_exchange(u32 number, const struct signal_action *scoped new, struct signal_action *scoped old)
+{
+	bool ignored = new != nullptr && (new->handler == SIG_IGN || (new->handler == SIG_DFL && sigset_has(SIGSET_DEFAULT_IGNORE, number)));
+	if (!ignored) {
+		action_swap(handlers_here(), number, new, old);
 		return;
-	*action = *new;
-	bool ignored = new->handler == SIG_IGN || (new->handler == SIG_DFL && sigset_has(SIGSET_DEFAULT_IGNORE, number));
-	if (ignored)
-		signals_forget(sp, sigbit(number));
+	}
+	struct signal_process *sp = signal_self()->process;
+	IRQ_SPIN_SCOPE(&sp->lock);
+	action_swap(sp->handlers, number, new, old);
+	signals_forget(sp, sigbit(number));
 }
 
 void

@@ -34,6 +34,17 @@ signal_entry_make(struct user_account *user, const struct signal_info *scoped in
 	return entry;
 }
 
+struct signal_entry *
+signal_entry_take(struct signal_process *sp, struct user_account *user, const struct signal_info *scoped info)
+{
+	struct signal_entry *entry = sp->spare;
+	if (entry == nullptr || user != nullptr)
+		return signal_entry_make(user, info);
+	sp->spare = nullptr;
+	entry->info = *info;
+	return entry;
+}
+
 void
 signal_pending_add(struct signal_pending *pending, u32 number, struct signal_entry *entry)
 {

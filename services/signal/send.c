@@ -19,6 +19,13 @@ signal_action_of(struct signal_process *sp, u32 number)
 	return *ELEM(handlers->actions, number);
 }
 
+/** The same word of the action alone, as it was a moment ago. */
+static u64
+handler_of(struct signal_handlers *handlers, u32 number) NO_THREAD_SAFETY("one word, which changes at once")
+{
+	return POINTER_LOAD(ELEM(handlers->actions, number)->handler);
+}
+
 /** Whether SIG_IGN, or SIG_DFL where that does nothing, is what it does. */
 static bool
 action_ignores(u64 handler, u32 number)
@@ -36,7 +43,7 @@ is_immune(struct signal_process *sp, u64 handler) MUST_HOLD(&sp->lock)
 static bool
 is_dropped(struct signal_process *sp, u64 blocked, u32 number) MUST_HOLD(&sp->lock)
 {
-	u64 handler = signal_action_of(sp, number).handler;
+	u64 handler = handler_of(sp->handlers, number);
 	if (sigset_has(blocked & ~SIGSET_UNBLOCKABLE, number))
 		return false;
 	return is_immune(sp, handler) || action_ignores(handler, number);
@@ -185,7 +192,7 @@ signal_queue(struct signal_process *sp, struct signal_thread *st, struct user_ac
 		return OK;
 	struct signal_entry *entry = nullptr;
 	if (number != SIGKILL && (is_unlimited(info) || account == nullptr || atomic64_load_relaxed(&account->signals) < limit))
-		entry = signal_entry_make(account, info);
+		entry = signal_entry_take(sp, account, info);
 	if (entry == nullptr && number >= SIGRTMIN && info->code != SI_USER)
 		return EAGAIN;
 	signal_pending_add(pending, number, entry);
@@ -289,6 +296,18 @@ signal_take(struct signal_process *sp, struct signal_thread *st, u64 set, struct
 	}
 }
 
+bool
+signal_taken_keep(struct signal_process *sp, struct signal_taken *scoped taken, struct signal_info *scoped info)
+{
+	struct signal_entry *entry = taken->entry;
+	if (entry == nullptr || entry->is_timer || entry->user != nullptr || sp->spare != nullptr)
+		return false;
+	*info = entry->info;
+	sp->spare = entry;
+	taken->entry = nullptr;
+	return true;
+}
+
 void
 signal_taken_info(struct signal_taken *scoped taken, struct signal_info *scoped info)
 {
@@ -305,26 +324,30 @@ signal_taken_info(struct signal_taken *scoped taken, struct signal_info *scoped 
 
 /* --- faults --- */
 
-/** Whether it can only kill: blocked or ignored, so it gets its default action. */
+/** A signal that is ignored, or blocked, gets its default action. */
+static void
+handler_free(struct signal_handlers *handlers, u32 number, bool blocked)
+{
+	if (!blocked && handler_of(handlers, number) != SIG_IGN)
+		return;
+	IRQ_SPIN_SCOPE(&handlers->lock);
+	struct signal_action *action = ELEM(handlers->actions, number);
+	if (blocked || action->handler == SIG_IGN)
+		action->handler = SIG_DFL;
+}
+
+/** What cannot be put off: blocked or ignored it can only kill. */
 void
 signal_force_info(const struct signal_info *scoped info)
 {
 	struct signal_thread *st = signal_self();
 	struct signal_process *sp = st->process;
 	u32 number = info->number;
-	struct signal_entry *entry = signal_entry_make(nullptr, info);
 	IRQ_SPIN_SCOPE(&sp->lock);
-	struct signal_handlers *handlers = sp->handlers;
-	IRQ_SPIN_SCOPE(&handlers->lock);
-	if (sigset_has(st->blocked, number) || ELEM(handlers->actions, number)->handler == SIG_IGN)
-		ELEM(handlers->actions, number)->handler = SIG_DFL;
+	handler_free(sp->handlers, number, sigset_has(st->blocked, number));
 	st->blocked &= ~sigbit(number);
-	if (sigset_has(st->pending.set, number)) {
-		if (entry != nullptr)
-			signal_entry_put_rcu(entry);
-	} else {
-		signal_pending_add(&st->pending, number, entry);
-	}
+	if (!sigset_has(st->pending.set, number))
+		signal_pending_add(&st->pending, number, signal_entry_take(sp, nullptr, info));
 	signal_tell(st);
 }
 

@@ -96,6 +96,7 @@ struct signal_process {
 	struct signal_handlers *handlers GUARDED_BY(&lock);     /* counted */
 	struct signal_pending shared GUARDED_BY(&lock);
 	struct signal_thread_list threads GUARDED_BY(&lock);
+	struct signal_entry *spare GUARDED_BY(&lock);           /* counted: an entry that was taken, for the next signal; may be null */
 	u32 stop_signal GUARDED_BY(&lock);  /* a group stop is on its way or complete; 0: none */
 	u32 continues GUARDED_BY(&lock);    /* counts SIGCONTs */
 	u32 stop_left GUARDED_BY(&lock);    /* threads that have yet to stop */
@@ -108,6 +109,8 @@ struct signal_process {
 
 /* --- queue.c --- */
 struct signal_entry *signal_entry_make(struct user_account *user, const struct signal_info *scoped info);
+/** The same for an entry that goes to a queue of the process at once: mostly its spare one. */
+struct signal_entry *signal_entry_take(struct signal_process *sp, struct user_account *user, const struct signal_info *scoped info) MUST_HOLD(&sp->lock);
 void signal_pending_add(struct signal_pending *pending, u32 number, struct signal_entry *entry);
 /** Takes the first `number` off. The entry (null: nothing is known about it) is the caller's to put. */
 struct signal_entry *signal_pending_take(struct signal_pending *pending, u32 number);
@@ -126,6 +129,8 @@ void signal_retarget(struct signal_process *sp, struct signal_thread *except, u6
 struct signal_taken { u32 number; /* 0: none */ struct signal_entry *entry; struct object *owner; };
 /** One for the running thread out of `set`. */
 void signal_take(struct signal_process *sp, struct signal_thread *st, u64 set, struct signal_taken *scoped out) MUST_HOLD(&sp->lock);
+/** Tells what is known about a taken signal, where that is known without its owner, and keeps the entry. => false: signal_taken_info has to */
+bool signal_taken_keep(struct signal_process *sp, struct signal_taken *scoped taken, struct signal_info *scoped info) MUST_HOLD(&sp->lock);
 /** Ends what signal_take began, without the lock: tells what is known about the signal, and puts the entry. */
 void signal_taken_info(struct signal_taken *scoped taken, struct signal_info *scoped info);
 void signal_force_info(const struct signal_info *scoped info);
