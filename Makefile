@@ -149,7 +149,8 @@ $(eval $(call SERVICE_RULE,tests/services,-Iservices/lib))
 
 # --- linking -------------------------------------------------------------------------------------
 # Optimised as a whole to one object; a frame that has become too large there is an error, too. What has not changed comes from a cache.
-WHOLE := $(LD) -r --fatal-warnings --thinlto-cache-dir=$(OUT)/lto --thinlto-cache-policy=prune_after=24h -o
+WHOLE := $(LD) -r --lto-O3 -mllvm -import-instr-limit=300 -mllvm -inline-threshold=400 --fatal-warnings \
+         --thinlto-cache-dir=$(OUT)/lto --thinlto-cache-policy=prune_after=24h -o
 
 $(OUT)/framework.o: $(FW_OBJ)
 	@echo '  WHOLE $@'

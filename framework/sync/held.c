@@ -37,7 +37,7 @@ lock_floor(const struct task *self)
 }
 
 /* As in lock_push: a handler that comes in between finds each lock that is held at least once. */
-void
+__attribute__((preserve_most)) void
 lock_pop_any(struct task *self, const void *lock, enum lock_kind kind)
 {
 	u32 i = lock_find(self, lock, kind, lock_floor(self));

@@ -59,7 +59,7 @@ lock_push(struct task *self, void *lock, enum lock_kind kind)
 	self->nspin += kind <= LOCK_IRQ_SPIN;
 }
 /** => misuse: not in the list (above what an interrupt handler or a contained call found there). */
-void lock_pop_any(struct task *self, const void *lock, enum lock_kind kind);
+__attribute__((preserve_most)) void lock_pop_any(struct task *self, const void *lock, enum lock_kind kind);
 static inline void
 lock_pop(struct task *self, const void *lock, enum lock_kind kind)
 {

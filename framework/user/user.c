@@ -66,16 +66,16 @@ user_context_put(struct user_context *context)
 /* --- claims --- */
 
 /**
- * Takes a reference and the claim, which the running task may have. => false: somebody else has it, or it is just being created; traps where
+ * Takes a reference and the claim; the running task may have both. => false: somebody else has it, or it is just being created; traps where
  * it is not live.
  */
 static bool
 context_claim(struct user_context *context)
 {
 	u64 free = 0, *claim = &context->state[CONTEXT_RUNNING];
-	handle_enter(&user_context_handle_type, context);
-	if (context == task_self()->user)
+	if (context == task_self()->user && context != nullptr)
 		return true;
+	handle_enter(&user_context_handle_type, context);
 	if (__atomic_load_n(&context->fpu, __ATOMIC_ACQUIRE) != nullptr &&
 	    __atomic_compare_exchange_n(claim, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return true;
@@ -86,8 +86,9 @@ context_claim(struct user_context *context)
 static void
 context_unclaim(struct user_context *context)
 {
-	if (context != task_self()->user)
-		__atomic_store_n(&context->state[CONTEXT_RUNNING], 0, __ATOMIC_RELEASE);
+	if (context == task_self()->user)
+		return;
+	__atomic_store_n(&context->state[CONTEXT_RUNNING], 0, __ATOMIC_RELEASE);
 	handle_leave(&user_context_handle_type, context);
 }
 
@@ -138,12 +139,10 @@ static struct task *
 user_check(void)
 {
 	struct task *self = task_self();
-	/* All at once: what follows finds out which it is. */
+	/* All at once: what follows finds out which it is, the interrupt handler first. */
 	if (self != nullptr && (arch_cpu_load(irq_depth) | arch_cpu_load(preempt_off) | self->nlocks) == 0 &&
 	    self->space != nullptr && arch_irq_enabled())
 		return self;
-	if (irq_context())
-		misuse("user_run in an interrupt handler");
 	task_check_may_sleep();
 	if (self->nlocks != 0)
 		misuse("user_run with a lock held");

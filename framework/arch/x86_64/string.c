@@ -80,6 +80,10 @@ memset(void *dst, int value, size_t len)
 			*to++ = (u8)value;
 		return dst;
 	}
+	if (len >= LONG) {
+		left = (len - 1) / WORD;
+		__asm__ volatile("rep stosq" : "+D"(to), "+c"(left) : "a"(word) : "memory");
+	}
 #pragma clang loop unroll_count(8)
 	for (; left > WORD; left -= WORD, to += WORD)
 		*(word_t *)to = word;

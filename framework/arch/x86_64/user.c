@@ -15,22 +15,17 @@
 enum : u64 {
 	FLAG_TF = 1 << 8, FLAG_RF = 1 << 16, FLAG_ALWAYS = 1 << 1,
 	FLAGS_USER = 0x250dd5,   /* CF PF AF ZF SF TF DF OF RF AC ID: not IOPL, NT, VM, VIF, VIP */
-	DR6_CLEAR = 0xffff0ff0,
+	DR6_CLEAR = 0xffff0ff0, USER_HALF = (u64)1 << 47,
 };
 
 u64 x86_user_enter(struct user_regs *regs, u64 rip, u64 rflags, bool quick);
-
-static bool
-canonical(u64 address)
-{
-	return (u64)((i64)(address << 16) >> 16) == address;
-}
 
 /** The other ways in: loads the bases unless the CPU has them. => false: they, or rip, are such that the processor would fault. */
 [[gnu::noinline]] static bool
 enter_check(struct arch_cpu *arch, struct user_context *context, u64 rip, u64 fs_base, u64 gs_base)
 {
-	if (!canonical(rip) || !canonical(fs_base) || !canonical(gs_base))
+	/* Bits 63 … 47 of each must be alike. */
+	if (((rip + USER_HALF) | (fs_base + USER_HALF) | (gs_base + USER_HALF)) >> 48 != 0)
 		return false;
 	if (arch->bases_of == context && arch->fs_base == fs_base && arch->gs_base == gs_base)
 		return true;
@@ -44,7 +39,7 @@ enter_check(struct arch_cpu *arch, struct user_context *context, u64 rip, u64 fs
 	return true;
 }
 
-static void
+[[gnu::noinline]] static void
 event_decode(u64 result, struct user_event *event)
 {
 	u32 vector = (u32)result, error = (u32)(result >> 32);

@@ -39,7 +39,7 @@ PRIVATE void heap_put(const struct heap_type *type, struct object *object);
 PRIVATE void heap_put_rcu(const struct heap_type *type, struct object *object);
 PRIVATE u32 heap_refs(const struct heap_type *type, struct object *object);
 PRIVATE struct object *heap_downcast(const struct heap_type *type, struct object *object);
-PRIVATE struct object *task_owner_as_(const struct heap_type *type);
+[[gnu::const]] PRIVATE struct object *task_owner_as_(const struct heap_type *type);   /* of a task always the same */
 PRIVATE void *heap_check_type_(HEAP_TYPE void *p); /* never called: carries the mark for safec */
 
 /**
@@ -55,7 +55,8 @@ PRIVATE void *heap_check_type_(HEAP_TYPE void *p); /* never called: carries the 
  * - `u32 T_refs(struct T *)`: how many references services have; good for a decision only where the caller's locks hold it.
  * - `struct object *T_object(struct T *)`: the object as a plain reference (counts nothing).
  * - `struct T *T_from(struct object *)`: the way back. => traps where it is null, not a T, or not live.
- * - `struct T *T_of_current_task(void)`: T_from(task_owner(task_current())), at once.
+ * - `struct T *T_of_current_task(void)`: T_from(task_owner(task_current())), at once. The same for all of a task's life, so the compiler
+ *   may ask once for many times, or not at all where nobody uses the answer.
  */
 #define OBJECT_DECLARE(T)                                                                                              \
 	PRIVATE extern const struct heap_type T##_heap_type;                                                           \

@@ -56,7 +56,7 @@ void user_context_put(struct user_context *context);
 struct user_event user_run(struct user_context *context);
 
 /** The FPU state as the XSAVE image that Linux puts into signal frames (Intel SDM 1, 13.4), standard format. */
-u32 user_fpu_size(void);
+[[gnu::const]] u32 user_fpu_size(void);
 /** => *image is longer than user_fpu_size(): rest untouched; shorter: EINVAL. Traps where the context is another task's. */
 err_t user_fpu_save(struct user_context *context, struct bytes image);
 /** Takes an image from anywhere: reserved bits, unknown components and the compacted form are refused with EINVAL before anything changes. */
