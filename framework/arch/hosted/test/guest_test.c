@@ -7,6 +7,7 @@ PROGRAM(syscalls, "1: syscall; jmp 1b");
 PROGRAM(scribble, "movb $0xff, %al; cld; rep stosb; syscall");
 PROGRAM(int80, "int $0x80");
 PROGRAM(vsyscall, "movq $0xffffffffff600000, %rax; call *%rax");
+PROGRAM(read, "movq (%rdi), %rax; syscall");
 PROGRAM(write, "movq %rax, (%rdi); syscall");
 PROGRAM(end, "");
 
@@ -77,27 +78,31 @@ TEST(system_calls_that_are_none_here_are_exceptions_at_the_instruction)
 	stop();
 }
 
-/** The dirty bit is the processor's: the first write sets it, and once it is cleared the next one does again. */
-TEST(a_page_is_dirty_from_the_first_write_on)
+static struct vm_entry
+data_entry(bool clear_accessed)
+{
+	VM_CURSOR_SCOPE(cursor);
+	EXPECT_EQ(vm_cursor_open(space, UADDR(DATA), UADDR(DATA + PAGE_SIZE), &cursor), OK);
+	if (clear_accessed)
+		vm_cursor_clear_accessed(&cursor);
+	return vm_cursor_query(&cursor);
+}
+
+TEST(a_page_is_dirty_from_the_first_write_on_and_accessed_again_once_it_is_cleared)
 {
 	start();
+	context->regs.rdi = DATA;
+	EXPECT(run(program_read).kind == USER_SYSCALL);
+	EXPECT(data_entry(false).accessed && !data_entry(false).dirty);
 	for (u32 i = 0; i < 3; i++) {
-		{
-			VM_CURSOR_SCOPE(cursor);
-			EXPECT_EQ(vm_cursor_open(space, UADDR(DATA), UADDR(DATA + PAGE_SIZE), &cursor), OK);
-			vm_cursor_clear_dirty(&cursor);
-			EXPECT(!vm_cursor_query(&cursor).dirty);
-		}
-		context->regs.rdi = DATA;
-		EXPECT(run(program_write).kind == USER_SYSCALL);
-		VM_CURSOR_SCOPE(cursor);
-		EXPECT_EQ(vm_cursor_open(space, UADDR(DATA), UADDR(DATA + PAGE_SIZE), &cursor), OK);
-		EXPECT(vm_cursor_query(&cursor).dirty);
+		EXPECT(!data_entry(true).accessed);
+		EXPECT(run(i == 0 ? program_read : program_write).kind == USER_SYSCALL);
+		EXPECT(data_entry(false).accessed);
+		EXPECT_EQ(data_entry(false).dirty, i > 0);
 	}
 	stop();
 }
 
-/** More pages than the host lets a process map one by one in one go: what is forgotten comes back. */
 TEST(pages_are_mapped_again_after_everything_was_forgotten)
 {
 	start();
