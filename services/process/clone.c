@@ -277,6 +277,9 @@ thread_enter(struct thread *thread, struct thread *parent, const struct clone_re
 	SPIN_SCOPE(&process->lock);
 	if (!fresh && (atomic32_load(&process->exiting) != 0 || process->exec_thread != nullptr))
 		return EAGAIN;
+	/* A signal that came since clone_run looked may have been for all processes there were: none is to be born behind its back. */
+	if (fresh && signal_pending())
+		return ERESTARTNOINTR;
 	TRY(clone_reserve_id(request, &entry));
 	atomic32_store(&thread->tid, entry->id);
 	process->thread_count++;
