@@ -81,37 +81,47 @@ victim_current(u64 total, u64 *scoped pages) MUST_HOLD(&oom_lock)
 }
 
 /**
+ * The largest badness there is, and with `out` the youngest process that has at least `least`, with a reference: of many that are much alike (a fork
+ * bomb, and the shell that is to end it) the one that came last goes.
+ */
+static u64
+victims_look(u64 total, u64 least, struct process **scoped out, u64 *scoped all) MUST_HOLD(&oom_lock)
+{
+	u64 most = 0;
+	for (u32 pid = 0;; pid++) {
+		REF_SCOPE(process, process);
+		process = process_next(&pid);
+		if (process == nullptr)
+			return most;
+		u64 badness = process_badness(process, total);
+		*all += badness;
+		if (badness == 0 || is_victim(process->pid))
+			continue;
+		most = MAX(most, badness);
+		if (out == nullptr || badness < least || (*out != nullptr && process->start_ns < (*out)->start_ns))
+			continue;
+		struct process *before = *out;
+		*out = process;
+		process = before;
+	}
+}
+
+/**
  * With a reference; null: nobody is left. Where most memory is nobody's mapping (pipes, sockets, kernel objects), size tells nothing:
  * then it is who asks for more.
  */
 static struct process *
 victim_find(u64 *scoped pages) MUST_HOLD(&oom_lock)
 {
-	struct process *worst = nullptr;
-	u64 most = 0, all = 0;
+	u64 all = 0, again = 0;
 	struct memory_stat stat = memory_stat();
-	for (u32 pid = 0;; pid++) {
-		struct process *process = process_next(&pid);
-		if (process == nullptr)
-			break;
-		u64 badness = process_badness(process, stat.total);
-		all += badness;
-		if (badness <= most || is_victim(process->pid)) {
-			process_put(process);
-			continue;
-		}
-		if (worst != nullptr)
-			process_put(worst);
-		worst = process;
-		most = badness;
-	}
-	*pages = most;
-	struct process *current = all + stat.page_tables < stat.total / 2 ? victim_current(stat.total, pages) : nullptr;
-	if (current == nullptr)
-		return worst;
-	if (worst != nullptr)
-		process_put(worst);
-	return current;
+	u64 most = victims_look(stat.total, 0, nullptr, &all);
+	struct process *victim = all + stat.page_tables < stat.total / 2 ? victim_current(stat.total, pages) : nullptr;
+	if (victim != nullptr || most == 0)
+		return victim;
+	(void)victims_look(stat.total, most - most / 4, &victim, &again);
+	*pages = victim != nullptr ? process_badness(victim, stat.total) : 0;
+	return victim;
 }
 
 static void
