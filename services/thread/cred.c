@@ -124,8 +124,11 @@ thread_cred_get(struct thread *thread)
 	for (;;) {
 		RCU_SCOPE();
 		struct cred *cred = POINTER_LOAD(thread->cred);
-		if (cred_get_live(cred))
+		if (!cred_get_live(cred))
+			continue;
+		if (POINTER_LOAD(thread->cred) == cred)
 			return cred;
+		cred_put_rcu(cred);   /* another's, in the memory of those that were there */
 	}
 }
 

@@ -141,7 +141,25 @@ thread_find(u32 tid)
 	RCU_SCOPE();
 	struct pid_entry *entry = pid_map_load(&pids, tid);
 	struct thread *thread = entry != nullptr ? POINTER_LOAD(entry->thread) : nullptr;
-	return thread != nullptr && thread_get_live(thread) ? thread : nullptr;
+	if (thread == nullptr || !thread_get_live(thread))
+		return nullptr;
+	if (POINTER_LOAD(entry->thread) == thread)
+		return thread;
+	thread_put_rcu(thread);   /* as in entry_process */
+	return nullptr;
+}
+
+/** In RCU. With a reference; null: none. One that ended meanwhile may have left its memory to another process, so the entry is asked again. */
+static struct process *
+entry_process(struct pid_entry *entry)
+{
+	struct process *process = POINTER_LOAD(entry->process);
+	if (process == nullptr || !process_get_live(process))
+		return nullptr;
+	if (POINTER_LOAD(entry->process) == process)
+		return process;
+	process_put_rcu(process);
+	return nullptr;
 }
 
 struct process *
@@ -149,8 +167,7 @@ process_find(u32 pid)
 {
 	RCU_SCOPE();
 	struct pid_entry *entry = pid_map_load(&pids, pid);
-	struct process *process = entry != nullptr ? POINTER_LOAD(entry->process) : nullptr;
-	return process != nullptr && process_get_live(process) ? process : nullptr;
+	return entry != nullptr ? entry_process(entry) : nullptr;
 }
 
 struct process *
@@ -159,8 +176,8 @@ process_next(u32 *scoped pid)
 	RCU_SCOPE();
 	u64 index = *pid;
 	XARRAY_FOR(pid_map, index, entry, &pids) {
-		struct process *process = POINTER_LOAD(entry->process);
-		if (process != nullptr && process_get_live(process)) {
+		struct process *process = entry_process(entry);
+		if (process != nullptr) {
 			*pid = (u32)index;
 			return process;
 		}
