@@ -507,6 +507,28 @@ pause_ms(long ms)
 		pause_ms(5); \
 	}
 
+/* What those that are left are doing. */
+static void
+show_processes(void)
+{
+	static const char *const files[] = { "syscall", "wchan", "status" };
+	DIR *dir = opendir("/proc");
+	for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
+		for (int i = 0; i < 3 && atoi(entry->d_name) > 2; i++) {
+			char name[300], text[512];
+			snprintf(name, sizeof(name), "/proc/%s/%s", entry->d_name, files[i]);
+			int fd = open(name, O_RDONLY);
+			ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+			text[n > 0 ? n : 0] = 0;
+			for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
+				printf("%s: %s\n", name, line);
+			if (fd >= 0)
+				close(fd);
+		}
+	if (dir != NULL)
+		closedir(dir);
+}
+
 /* Ends all processes but the first one and this one, and waits until they are gone. */
 static void
 end_all(void)
@@ -521,6 +543,7 @@ end_all(void)
 		pause_ms(5);
 	}
 	printf("some processes do not end\n");
+	show_processes();
 }
 
 /* File systems of the workers' own, so that nothing that they do to names outlives them. Each step again where an allocation failed by design. */
