@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MPL-2.0
-"""The suite `stress`: stress-ng's stressors (tests/stress/stress.sh), each alone and then all at once, on Cadre and, on request, on Debian's Linux.
+"""The suite `stress`: stress-ng's stressors (tests/stress/stress.sh), each alone and then all at once, on Cadre and, on request, on Debian's Linux;
+before them memory hogs and a fork bomb, which the shell that started them survives (tests/stress/survive.sh).
 
 It passes where each stressor ends by itself with success, no service trapped, and the kernel has as many live objects of each type as before.
 How many operations each made is printed, not judged.
 
 The environment chooses: STRESS="pipe link" only these stressors, STRESS_SECONDS (30) for each, STRESS_CPUS="4", STRESS_INSTANCES (as many as
-CPUs), STRESS_KERNEL="cadre linux".
+CPUs), STRESS_KERNEL="cadre linux". STRESS=survive is the hogs and the bomb alone.
 """
 import dataclasses
 import os
@@ -74,11 +75,31 @@ def run_one(tally, kernel, cpus):
     tally.case(f"no_object_is_left_on_{cpus}_cpus", sysfuzz.objects(text, "after") and not left, f"(type: before, after) {left}; {again}")
 
 
+def survive(tally, cpus):
+    """Hogs and a bomb in a small machine: the lines of survive.sh, and what the kernel says of those that it killed."""
+    image, log = WHERE / f"survive-{cpus}.cpio", WHERE / f"survive-{cpus}.log"
+    log.unlink(missing_ok=True)
+    root.initramfs(WHERE / "base.cpio", image, ["/t/survive.sh"], False, shutil.get_terminal_size(), {"PATH": "/bin:/usr/bin:/sbin:/usr/sbin"})
+    status, text = qemu.capture(dataclasses.replace(abi.machine("cadre", image, cpus, log), mem="256M"), 600)
+    image.unlink()
+    again = f"again: STRESS=survive STRESS_CPUS={cpus} ./cadre test --filter stress"
+    for verdict, _, name in (line.rpartition("ok ") for line in text if re.match("(not )?ok ", line)):
+        tally.case(f"{name.split(':')[0]}_on_{cpus}_cpus", verdict == "", f"{name}; {again}")
+    said = log.read_text(errors="replace")
+    tally.case(f"survive_comes_to_its_end_on_{cpus}_cpus", "all is through" in text, f"status {status}, {text[-5:]}; {again}")
+    tally.case(f"the_kernel_says_whom_it_killed_on_{cpus}_cpus", re.search(r"Out of memory: killed process \d+ \(dd\) badness", said), again)
+    tally.case(f"no_service_traps_on_{cpus}_cpus", not abi.TRAP.search(said), f"{log}; {again}")
+
+
 def suite(tally):
     """stress-ng: each stressor alone and then all at once, for a bounded time."""
     build("build/x86_64/cadre.elf")
     WHERE.mkdir(parents=True, exist_ok=True)
     packed(WHERE / "base.cpio")
+    if "cadre" in os.environ.get("STRESS_KERNEL", "cadre"):
+        survive(tally, 2)
+    if os.environ.get("STRESS") == "survive":
+        return
     for kernel in os.environ.get("STRESS_KERNEL", "cadre").split():
         for cpus in map(int, os.environ.get("STRESS_CPUS", "4").split()):
             run_one(tally, kernel, cpus)
