@@ -21,7 +21,7 @@ NEVER = {"reboot", "kexec_load", "kexec_file_load", "init_module", "finit_module
 # Calls with which root can take the machine's files or processors away from the supervisor.
 NOT_ROOT = {"mount", "umount2", "pivot_root", "chroot", "move_mount", "swapon", "swapoff", "acct", "mount_setattr", "sched_setscheduler",
             "sched_setparam", "sched_setattr", "sethostname", "setdomainname", "clock_settime", "settimeofday", "adjtimex", "clock_adjtime",
-            "setpriority", "ptrace", "unshare", "setns", "bpf", "perf_event_open", "userfaultfd", "ioprio_set"}
+            "setpriority", "ptrace", "unshare", "setns", "bpf", "perf_event_open", "userfaultfd"}
 KINDS = {"fd": "FD", "dirfd": "FD", "pid": "PID", "int": "NUMBER", "uint": "NUMBER", "flags": "NUMBER", "long": "NUMBER", "off": "SIZE",
          "size": "SIZE", "ulong": "ADDRESS", "mode": "MODE", "uid": "UID", "gid": "UID", "path": "PATH", "str": "PATH", "timespec*": "TIME",
          "timeval*": "TIME", "itimerspec*": "TIME", "itimerval*": "TIME", "iovec*": "IOVEC", "msghdr*": "MESSAGE", "mmsghdr*": "MESSAGE",
