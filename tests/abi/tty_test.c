@@ -816,5 +816,5 @@ TEST("a long sendfile into a terminal ends when its process is killed")
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	CHECK_EQ(reap(child), 128 + SIGKILL);
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	CHECK(end.tv_sec - start.tv_sec < 8);
+	CHECK(end.tv_sec - start.tv_sec < 60);
 }

@@ -523,7 +523,7 @@ TEST("datagrams tell when they were sent, where that is asked for")
 	MUST(clock_gettime(CLOCK_REALTIME, &before));
 	CHECK_EQ(setsockopt(s[1], SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)), 0);
 	CHECK_STR(items(s[1], 200, &told), "35:32 flags 0");
-	CHECK(told.tv_sec >= before.tv_sec && told.tv_sec <= before.tv_sec + 10);
+	CHECK(told.tv_sec >= before.tv_sec && told.tv_sec <= before.tv_sec + 60);
 	MUST(send(s[0], "b", 1, 0));
 	MUST(clock_gettime(CLOCK_REALTIME, &now));
 	usleep(20000);
