@@ -201,6 +201,7 @@ void fs_notify_self(struct inode *inode, u32 mask); /* who watches the inode its
 void fs_notify_gone(struct inode *inode);           /* its last name and user are gone */
 void fs_notify_unmount(struct superblock *sb);
 void inode_watches_end(struct inode *inode);
+void inotify_init(void);
 void fs_notify_moved(struct dentry *old, struct dentry *new, u32 flags);
 err_t inode_setattr_checked(const struct path *scoped path, struct attr_change *scoped change);
 void inode_kill_suid(struct inode *inode);          /* at writes by others; lock held */

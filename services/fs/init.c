@@ -6,6 +6,7 @@ err_t
 fs_init(void)
 {
 	dcache_init();
+	inotify_init();
 	TRY(anonymous_init());
 	TRY(mount_init());
 	return context_init();

@@ -304,6 +304,8 @@ void fifo_register(fifo_open_fn *open);
 
 /** Tells inotify: `mask` as inotify(7) has it. One load where nobody watches. */
 extern struct atomic32 fs_watchers;
+/** /proc/sys/fs/inotify: a user's watches and instances, an instance's events. */
+extern struct atomic32 inotify_watches_max, inotify_instances_max, inotify_events_max;
 void fs_notify_slow(struct dentry *dentry, u32 mask);
 
 /** Forgets the names that nobody uses, with their inodes (proc(5), /proc/sys/vm/drop_caches). Sleeps. */

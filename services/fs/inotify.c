@@ -12,10 +12,10 @@
 #include "notify_impl.h"
 
 enum : u32 {
-	IN_ALL_EVENTS = 0xfff, QUEUE_MAX = 16384, INSTANCES_MAX = 128, EVENT_HEAD = 16,
+	IN_ALL_EVENTS = 0xfff, EVENT_HEAD = 16,
 	IN_ADD_VALID = IN_ALL_EVENTS | IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_CREATE | IN_MASK_ADD | IN_ONESHOT,
 };
-enum : u64 { WATCHES_MAX = 65536 };
+struct atomic32 inotify_watches_max, inotify_instances_max, inotify_events_max;
 
 /** One event in a queue. */
 struct event { i32 wd; u32 mask, cookie; struct byte_array *name; LIST_LINK(struct event) link; };
@@ -107,7 +107,7 @@ queue_event(struct inotify *instance, i32 wd, u32 mask, u32 cookie, struct cbyte
 	/* The same as the last is not told twice. */
 	if (event_is(event_list_last(&instance->events), wd, mask, cookie, name))
 		return;
-	struct event *event = instance->count < QUEUE_MAX ? event_make(wd, mask, cookie, name) : nullptr;
+	struct event *event = instance->count < atomic32_load_relaxed(&inotify_events_max) ? event_make(wd, mask, cookie, name) : nullptr;
 	if (event != nullptr) {
 		event_list_push_back(&instance->events, event);
 		instance->count++;
@@ -411,7 +411,7 @@ instance_create(struct inotify **scoped out)
 	if (instance == nullptr)
 		return ENOMEM;
 	instance->user = user_account_current_get();
-	if (user_count_add(&instance->user->inotify_instances, 1) > INSTANCES_MAX) {
+	if (user_count_add(&instance->user->inotify_instances, 1) > atomic32_load_relaxed(&inotify_instances_max)) {
 		inotify_put(instance);
 		return EMFILE;
 	}
@@ -498,7 +498,7 @@ watch_change(struct inotify *instance, struct inode *inode, u32 mask, u64 *scope
 static err_t
 watch_create(struct inotify *instance, struct inode *inode, u32 mask, u64 *scoped result)
 {
-	if (user_count_add(&instance->user->inotify_watches, 1) > WATCHES_MAX) {
+	if (user_count_add(&instance->user->inotify_watches, 1) > atomic32_load_relaxed(&inotify_watches_max)) {
 		(void)atomic64_sub(&instance->user->inotify_watches, 1);
 		return ENOSPC;
 	}
@@ -567,4 +567,12 @@ sys_inotify_rm_watch(i32 fd, i32 wd)
 		}
 	}
 	return EINVAL;
+}
+
+void
+inotify_init(void)
+{
+	atomic32_store(&inotify_watches_max, 65536);
+	atomic32_store(&inotify_instances_max, 128);
+	atomic32_store(&inotify_events_max, 16384);
 }

@@ -4,7 +4,11 @@
  */
 #include <cadre/frame.h>
 
+#include <pid.h>
+
 #include "proc_impl.h"
+
+enum : u64 { STACK_FRAMES = 24 * 1024 / PAGE_SIZE };   /* of a thread's kernel stack */
 
 static void
 put_kib(struct text *text, struct cbytes name, u64 frames)
@@ -55,7 +59,7 @@ show_meminfo(struct text *text, struct text_node *node)
 	put_kib(text, TEXT("Slab"), stat.heap);
 	put_kib(text, TEXT("SReclaimable"), 0);
 	put_kib(text, TEXT("SUnreclaim"), stat.heap);
-	put_kib(text, TEXT("KernelStack"), 0);
+	put_kib(text, TEXT("KernelStack"), atomic32_load_relaxed(&thread_total) * STACK_FRAMES);
 	put_kib(text, TEXT("PageTables"), stat.page_tables);
 	put_kib(text, TEXT("NFS_Unstable"), 0);
 	put_kib(text, TEXT("Bounce"), 0);

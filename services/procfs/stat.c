@@ -14,7 +14,7 @@
 struct proc_facts {
 	u8 name[16];
 	u8 state;
-	struct vm_usage usage; bool has_map;
+	struct vm_usage usage; struct vm_layout layout; bool has_map;
 	struct sched_params sched;
 	struct signal_status signals;
 	u64 user_ns, kernel_ns, minor, major;
@@ -73,7 +73,7 @@ facts_read(const struct text_node *node, struct process *process, struct thread 
 	map = proc_map(thread);
 	facts->has_map = map != nullptr;
 	if (map != nullptr)
-		facts->usage = vm_map_usage(map);
+		facts->usage = vm_map_usage(map), facts->layout = vm_map_layout(map);
 	if (thread->sched != nullptr) {
 		facts->sched = sched_params_get(thread->sched);
 		facts->affinity = sched_affinity_get(thread->sched).bits;
@@ -303,8 +303,9 @@ put_kib(struct text *text, struct cbytes name, u64 bytes)
 }
 
 static void
-put_memory(struct text *text, const struct vm_usage *scoped usage)
+put_memory(struct text *text, const struct vm_usage *scoped usage, const struct vm_layout *scoped layout)
 {
+	u64 code = layout->code_start - layout->code_start % PAGE_SIZE, end = align_up(layout->code_end, PAGE_SIZE), own = MIN(end - MIN(code, end), usage->exec);
 	put_kib(text, TEXT("VmPeak:\t"), usage->virtual_peak);
 	put_kib(text, TEXT("VmSize:\t"), usage->virtual);
 	put_kib(text, TEXT("VmLck:\t"), usage->locked);
@@ -316,8 +317,8 @@ put_memory(struct text *text, const struct vm_usage *scoped usage)
 	put_kib(text, TEXT("RssShmem:\t"), 0);
 	put_kib(text, TEXT("VmData:\t"), usage->data);
 	put_kib(text, TEXT("VmStk:\t"), usage->stack);
-	put_kib(text, TEXT("VmExe:\t"), usage->exec);
-	put_kib(text, TEXT("VmLib:\t"), 0);
+	put_kib(text, TEXT("VmExe:\t"), own);
+	put_kib(text, TEXT("VmLib:\t"), usage->exec - own);
 	put_kib(text, TEXT("VmPTE:\t"), usage->page_tables);
 	put_kib(text, TEXT("VmSwap:\t"), 0);
 	put_kib(text, TEXT("HugetlbPages:\t"), 0);
@@ -405,7 +406,7 @@ show_status(struct text *text, struct text_node *node)
 	put_groups(text, cred);
 	text_print(text, "NStgid:\t{}\nNSpid:\t{}\nNSpgid:\t{}\nNSsid:\t{}\n", process->pid, node->id, process_group_id(process), session_id(process));
 	if (facts.has_map)
-		put_memory(text, &facts.usage);
+		put_memory(text, &facts.usage, &facts.layout);
 	text_print(text, "Threads:\t{}\n", MAX(facts.threads, (u32)1));
 	put_signals(text, process, &facts.signals);
 	put_capabilities(text, cred);

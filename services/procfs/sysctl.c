@@ -4,9 +4,12 @@
  */
 #include <cadre/log.h>
 
+#include <inode.h>
 #include <pid.h>
+#include <pipe.h>
 #include <process.h>
 #include <random.h>
+#include <vm_map.h>
 
 #include "proc_impl.h"
 
@@ -118,6 +121,48 @@ store_drop_caches(struct text_node *node, struct cbytes input)
 	return OK;
 }
 
+/** Numbers of other modules: what each may be. */
+enum setting : u64 { SET_OVERCOMMIT, SET_RATIO, SET_AREAS, SET_RANDOM, SET_WATCHES, SET_INSTANCES, SET_EVENTS, SET_COUNT };
+enum : u32 { INT_MAX = 0x7fffffff };
+static const struct { struct atomic32 *value; u32 min, max; } settings[SET_COUNT] = {
+	[SET_OVERCOMMIT] = { &vm_overcommit_memory, 0, 2 }, [SET_RATIO] = { &vm_overcommit_ratio, 0, INT_MAX }, [SET_AREAS] = { &vm_areas_max, 0, INT_MAX },
+	[SET_RANDOM] = { &vm_randomize, 0, INT_MAX }, [SET_WATCHES] = { &inotify_watches_max, 0, INT_MAX },
+	[SET_INSTANCES] = { &inotify_instances_max, 0, INT_MAX }, [SET_EVENTS] = { &inotify_events_max, 0, INT_MAX },
+};
+
+static err_t
+show_setting(struct text *text, struct text_node *node)
+{
+	text_print(text, "{}\n", atomic32_load_relaxed(ELEM(settings, node->entry->arg)->value));
+	return OK;
+}
+
+static err_t
+store_setting(struct text_node *node, struct cbytes input)
+{
+	u64 value = 0, at = node->entry->arg;
+	TRY(text_parse_number(input, &value));
+	if (value < ELEM(settings, at)->min || value > ELEM(settings, at)->max)
+		return EINVAL;
+	atomic32_store(ELEM(settings, at)->value, (u32)value);
+	return OK;
+}
+
+static err_t
+show_pipe_limit(struct text *text, struct text_node *node)
+{
+	text_print(text, "{}\n", pipe_limit((enum pipe_limit)node->entry->arg));
+	return OK;
+}
+
+static err_t
+store_pipe_limit(struct text_node *node, struct cbytes input)
+{
+	u64 value = 0;
+	TRY(text_parse_number(input, &value));
+	return pipe_limit_set((enum pipe_limit)node->entry->arg, value);
+}
+
 /** A random UUID (version 4); boot_id is made once. */
 static err_t
 show_uuid(struct text *text, struct text_node *node)
@@ -159,6 +204,8 @@ show_file_nr(struct text *text, struct text_node *node)
 enum : u32 { DIR = S_IFDIR | 0555, ALL = S_IFREG | 0444, SET = S_IFREG | 0644 };
 #define FOLDER(name)   { .path = "sys/" name, .mode = DIR }
 #define VALUE(name, n) { .path = "sys/" name, .mode = ALL, .show = show_value, .arg = (u64)(n) }
+#define SETTING(name, n) { .path = "sys/" name, .mode = SET, .show = show_setting, .store = store_setting, .arg = n }
+#define PIPES(name, n) { .path = "sys/" name, .mode = SET, .show = show_pipe_limit, .store = store_pipe_limit, .arg = n }
 #define WORD(name, n)  { .path = "sys/" name, .mode = ALL, .show = show_word, .arg = n }
 
 static const struct text_entry entries[] = {
@@ -172,25 +219,25 @@ static const struct text_entry entries[] = {
 	VALUE("kernel/ngroups_max", 65536), VALUE("kernel/shmmax", 18446744073692774399u), VALUE("kernel/shmall", 18446744073692774399u),
 	VALUE("kernel/shmmni", 4096), WORD("kernel/sem", WORD_SEM), VALUE("kernel/msgmax", 8192), VALUE("kernel/msgmnb", 16384), VALUE("kernel/msgmni", 32000),
 	VALUE("kernel/tainted", 0), WORD("kernel/printk", WORD_PRINTK), VALUE("kernel/panic", 0), VALUE("kernel/panic_on_oops", 0),
-	VALUE("kernel/randomize_va_space", 2), VALUE("kernel/sysrq", 0), VALUE("kernel/dmesg_restrict", 1), VALUE("kernel/kptr_restrict", 2),
+	SETTING("kernel/randomize_va_space", SET_RANDOM), VALUE("kernel/sysrq", 0), VALUE("kernel/dmesg_restrict", 1), VALUE("kernel/kptr_restrict", 2),
 	VALUE("kernel/perf_event_paranoid", 3), VALUE("kernel/sched_rr_timeslice_ms", 100), VALUE("kernel/sched_rt_period_us", 1000000),
 	VALUE("kernel/sched_rt_runtime_us", 950000), VALUE("kernel/overflowuid", 65534), VALUE("kernel/overflowgid", 65534), VALUE("kernel/numa_balancing", 0),
 	VALUE("kernel/unprivileged_bpf_disabled", 2),
 	FOLDER("kernel/random"), { .path = "sys/kernel/random/boot_id", .mode = ALL, .show = show_uuid, .arg = 1 },
 	{ .path = "sys/kernel/random/uuid", .mode = ALL, .show = show_uuid }, VALUE("kernel/random/entropy_avail", 256), VALUE("kernel/random/poolsize", 256),
-	FOLDER("vm"), VALUE("vm/overcommit_memory", 0), VALUE("vm/overcommit_ratio", 50), VALUE("vm/overcommit_kbytes", 0), VALUE("vm/max_map_count", 65530),
+	FOLDER("vm"), SETTING("vm/overcommit_memory", SET_OVERCOMMIT), SETTING("vm/overcommit_ratio", SET_RATIO), VALUE("vm/overcommit_kbytes", 0), SETTING("vm/max_map_count", SET_AREAS),
 	VALUE("vm/min_free_kbytes", 0), VALUE("vm/swappiness", 60), VALUE("vm/mmap_min_addr", USER_START), VALUE("vm/nr_hugepages", 0),
 	VALUE("vm/panic_on_oom", 0), VALUE("vm/oom_kill_allocating_task", 0), VALUE("vm/page-cluster", 3),
 	FOLDER("fs"), VALUE("fs/file-max", 9223372036854775807), { .path = "sys/fs/file-nr", .mode = ALL, .show = show_file_nr }, VALUE("fs/nr_open", 1048576),
-	VALUE("fs/pipe-max-size", 1048576), VALUE("fs/pipe-user-pages-soft", 16384), VALUE("fs/pipe-user-pages-hard", 0), FOLDER("fs/inotify"),
-	VALUE("fs/inotify/max_user_watches", 65536), VALUE("fs/inotify/max_user_instances", 128), VALUE("fs/inotify/max_queued_events", 16384),
+	PIPES("fs/pipe-max-size", PIPE_LIMIT_SIZE), PIPES("fs/pipe-user-pages-soft", PIPE_LIMIT_USER_SOFT), PIPES("fs/pipe-user-pages-hard", PIPE_LIMIT_USER_HARD), FOLDER("fs/inotify"),
+	SETTING("fs/inotify/max_user_watches", SET_WATCHES), SETTING("fs/inotify/max_user_instances", SET_INSTANCES), SETTING("fs/inotify/max_queued_events", SET_EVENTS),
 	WORD("fs/inode-nr", WORD_INODE_NR), WORD("fs/inode-state", WORD_INODE), WORD("fs/dentry-state", WORD_DENTRY), FOLDER("fs/epoll"),
 	VALUE("fs/epoll/max_user_watches", 100000), VALUE("fs/protected_hardlinks", 1), VALUE("fs/protected_symlinks", 1), VALUE("fs/protected_fifos", 0),
 	VALUE("fs/protected_regular", 0), VALUE("fs/suid_dumpable", 0), VALUE("fs/overflowuid", 65534), VALUE("fs/overflowgid", 65534), FOLDER("fs/mqueue"),
 	VALUE("fs/mqueue/msg_max", 10), VALUE("fs/mqueue/msgsize_max", 8192), VALUE("fs/mqueue/queues_max", 256), VALUE("fs/mqueue/msg_default", 10),
 	VALUE("fs/mqueue/msgsize_default", 8192), VALUE("fs/mount-max", 100000),
 	FOLDER("net"), FOLDER("net/core"), VALUE("net/core/somaxconn", 4096), VALUE("net/core/rmem_max", 212992), VALUE("net/core/wmem_max", 212992),
-	VALUE("net/core/rmem_default", 212992), VALUE("net/core/wmem_default", 212992), FOLDER("net/unix"), VALUE("net/unix/max_dgram_qlen", 512),
+	VALUE("net/core/rmem_default", 212992), VALUE("net/core/wmem_default", 212992), FOLDER("net/unix"), VALUE("net/unix/max_dgram_qlen", 10),
 	FOLDER("net/ipv4"), WORD("net/ipv4/ip_local_port_range", WORD_PORTS), WORD("net/ipv4/ping_group_range", WORD_PING),
 	FOLDER("user"), VALUE("user/max_user_namespaces", 0), FOLDER("debug"), FOLDER("dev"),
 };

@@ -4,6 +4,8 @@
  */
 #include <vm_impl.h>
 
+struct atomic32 vm_areas_max;
+
 static void
 vm_area_release(struct vm_area *area)
 {
@@ -187,7 +189,7 @@ area_split(struct vm_map *map, u64 at)
 	struct vm_area *area = area_above(map, at);
 	if (area == nullptr || area->start >= at)
 		return OK;
-	if (map->area_count >= VM_AREAS_MAX)
+	if (map->area_count >= atomic32_load_relaxed(&vm_areas_max))
 		return ENOMEM;
 	struct vm_area *tail = area_tail(area, at);
 	if (tail == nullptr)

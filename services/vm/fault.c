@@ -50,6 +50,9 @@ zero_page(void)
 err_t
 vm_init(void)
 {
+	atomic32_store(&vm_overcommit_ratio, 50);
+	atomic32_store(&vm_areas_max, 65530);
+	atomic32_store(&vm_randomize, 2);
 	MUTEX_SCOPE(&zero_lock);
 	struct frame *frame = frame_alloc();
 	if (frame == nullptr)

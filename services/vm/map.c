@@ -282,7 +282,7 @@ map_add_locked(struct vm_map *map, const struct vm_request *scoped request, u64 
 {
 	u64 start = 0;
 	u32 flags = request->flags | map->future_flags | was_writable(request->prot, request->flags);
-	if (map->dead || map->area_count >= VM_AREAS_MAX)
+	if (map->dead || map->area_count >= atomic32_load_relaxed(&vm_areas_max))
 		return ENOMEM;
 	TRY(map_place(map, request, len, &start));
 	TRY(map_check_limits(map, len, request->prot, flags));

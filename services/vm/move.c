@@ -43,7 +43,7 @@ static err_t
 area_twin(struct vm_map *map, const struct vm_area *scoped area, u64 old, u64 to, u64 len, struct vm_area **scoped out) MUST_HOLD(&map->lock)
 {
 	u64 charge = area->charged != 0 ? pages_of(len) : 0;
-	if (map->area_count >= VM_AREAS_MAX)
+	if (map->area_count >= atomic32_load_relaxed(&vm_areas_max))
 		return ENOMEM;
 	TRY(vm_commit_charge(charge));
 	struct vm_area *twin = area_tail(area, old);

@@ -33,12 +33,14 @@ vm_random(u64 below)
 	return below != 0 ? x % below : 0;
 }
 
+struct atomic32 vm_randomize;
+
 bool
 vm_map_is_random(struct vm_map *map)
 {
 	u8 unused[1];
 	size_t len = 0;
-	return !map->fixed_layout && !boot_option(TEXT("norandmaps"), BYTES_OF(unused), &len);
+	return !map->fixed_layout && atomic32_load_relaxed(&vm_randomize) != 0 && !boot_option(TEXT("norandmaps"), BYTES_OF(unused), &len);
 }
 
 void

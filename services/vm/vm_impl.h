@@ -89,7 +89,6 @@ struct vm_view {
 };
 
 enum : u64 { STACK_GUARD_GAP = 256 * PAGE_SIZE };
-enum : u32 { VM_AREAS_MAX = 65530 };    /* vm.max_map_count */
 
 static inline u64 pages_of(u64 len) { return len >> PAGE_SHIFT; }
 

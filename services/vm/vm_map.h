@@ -91,6 +91,9 @@ err_t vm_map_write(struct vm_map *map, uaddr_t at, struct cbytes src, size_t *sc
 struct vm_futex_key { u64 space; u64 offset; };
 err_t vm_futex_key(uaddr_t at, bool shared, bool for_write, struct vm_futex_key *scoped out);
 
+/** Settings of /proc/sys/vm and kernel/randomize_va_space. */
+enum vm_overcommit : u32 { VM_OVERCOMMIT_GUESS, VM_OVERCOMMIT_ALWAYS, VM_OVERCOMMIT_NEVER };
+extern struct atomic32 vm_overcommit_memory, vm_overcommit_ratio, vm_areas_max, vm_randomize;
 /** Memory promised to programs and not yet used, and the limit (overcommit): in pages. */
 struct vm_commit { u64 committed, limit; };
 struct vm_commit vm_commit(void);

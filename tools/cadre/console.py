@@ -87,7 +87,7 @@ def stop_and_go_on(t):
     t.type("bg\r", "done")
     t.type("\r", PROMPT)
     t.type("wait; cat &\r", PROMPT)
-    t.type("sleep 1; jobs\r", r"Stopped \(tty input\) +cat", PROMPT)
+    t.type("sleep 3; jobs\r", r"Stopped \(tty input\) +cat", PROMPT)
     t.type("kill -9 %1; wait\r", PROMPT)
 
 
@@ -99,7 +99,7 @@ def window_size(t):
 
 def editor(t):
     t.type("vi /tmp/file\r", "~")
-    t.type("ihello\rworld\x1b", "hello", r"2/2 100%")
+    t.type("ihello\rworld\x1b", "hello", r"- /tmp/file \[Modified\] 2/2")
     t.type(":wq\r", PROMPT)
     t.type("wc /tmp/file\r", r"2 +2 +12 /tmp/file", PROMPT)
 

@@ -252,7 +252,7 @@ SUITES = {
 
 
 # Runs only where --filter asks for it: a Debian root must be made first, and three machines run for minutes; or a quarter of an hour is spent.
-ON_DEMAND = {"programs", "python", "stress"}
+ON_DEMAND = {"console", "programs", "python", "stress"}
 
 
 def main(args):
