@@ -7,7 +7,10 @@
 extern const u8 hosted_stub_image[], hosted_stub_image_end[];
 
 enum : u64 { START_STEP_NS = 20 * NS_PER_MS, START_STEPS = 1500, SPAWN_STACK = 16384 };
-enum : u64 { MFD_CLOEXEC = 1, WAIT_ALL = 0x40000000, WAIT_LOOK = 0x41000005 /* ended; not hang; leave it there; all */, NO_RANDOM = 0x40000, AT_EMPTY_PATH = 0x1000 };
+enum : u64 {
+	MFD_CLOEXEC = 1, NO_RANDOM = 0x40000, AT_EMPTY_PATH = 0x1000,
+	WAIT_ALL = 0x40000000, WAIT_LOOK = 0x41000005 /* all that have ended; left where they are, without waiting */,
+};
 
 static struct guest guests[CPU_MAX][GUEST_ASIDS];   /* [self] of the CPU */
 static u32 start_lock;                              /* [atomic] one guest starts at a time */

@@ -3,7 +3,11 @@
 #include <hosted.h>
 
 enum : u64 { TCGETS = 0x5401, TCSETS = 0x5402 };
-enum : u32 { IFLAGS = 0x5eb /* IGNBRK BRKINT PARMRK ISTRIP INLCR IGNCR ICRNL IXON */, OPOST = 1, LFLAGS = 0x804b /* ISIG ICANON ECHO ECHONL IEXTEN */ };
+enum : u32 {
+	IFLAGS = 0x5eb,   /* IGNBRK BRKINT PARMRK ISTRIP INLCR IGNCR ICRNL IXON */
+	LFLAGS = 0x804b,  /* ISIG ICANON ECHO ECHONL IEXTEN */
+	OPOST = 1,
+};
 
 struct termios { u32 iflag, oflag, cflag, lflag; u8 line, cc[19]; };   /* of the ABI */
 

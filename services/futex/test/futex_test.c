@@ -2,6 +2,8 @@
 // Futexes: each wake-up wakes who waits on that word, as many as it says; requeued waiters are woken where they are; none is lost.
 #include <program.h>
 
+#include <cadre/vm_space.h>
+
 #include <futex.h>
 #include <uio.h>
 #include <syscall_handlers.h>
@@ -130,7 +132,7 @@ PROGRAM_TEST(hostile_futex_calls_are_refused)
 	EXPECT_EQ(sys_futex(UADDR(word_at(0).raw + 1), WAIT, 0, UADDR(0), UADDR(0), 0, &got), EINVAL);
 	EXPECT_EQ(sys_futex(UADDR(8), WAIT, 0, UADDR(0), UADDR(0), 0, &got), EFAULT);
 	EXPECT_EQ(sys_futex(UADDR(~(u64)3), WAIT, 0, UADDR(0), UADDR(0), 0, &got), EFAULT);
-	EXPECT_EQ(sys_futex(UADDR(0x7fffffffe000), WAKE, 1, UADDR(0), UADDR(0), 0, &got), OK);
+	EXPECT_EQ(sys_futex(UADDR(USER_END - 4096), WAKE, 1, UADDR(0), UADDR(0), 0, &got), OK);
 	EXPECT_EQ(sys_futex(word_at(0), WAIT_BITSET, 0, UADDR(0), UADDR(0), 0, &got), EINVAL);
 	EXPECT_EQ(sys_futex(word_at(0), 99, 0, UADDR(0), UADDR(0), 0, &got), ENOSYS);
 }
