@@ -214,6 +214,10 @@ use_once(void)
 	EXPECT_EQ(sys_socketpair(1, 1, 0, program_at(0)), OK);
 	EXPECT_EQ(sys_open(program_text(0, "/dev/ptmx"), 2, 0, &fd), OK);
 	EXPECT_EQ(sys_open(program_text(0, "/proc/self/maps"), 0, 0, &fd), OK);
+	/* A sparse array stays as high as it ever was. */
+	struct user_account *highest = user_account_find(~(u32)1);
+	EXPECT(highest != nullptr);
+	user_account_put(highest);
 }
 
 /** As services/init/init.c, but for what there is no machine behind: serial lines, the initial file system. */

@@ -28,6 +28,9 @@ void test_fail(const char *file, u32 line, const char *what, u64 left, u64 right
 /** Ends the running test as skipped: `why` it cannot run on this machine. Return after it. */
 void test_skip(const char *why);
 
+/** What the running test goes through may fill caches: it leaves up to so many objects of a type behind, and as many frames. */
+void test_leaves(u64 objects);
+
 #define EXPECT(condition) ((condition) ? (void)0 : test_fail(__FILE__, __LINE__, #condition, 0, 0))
 #define EXPECT_EQ(left, right)                                                                                         \
 	do {                                                                                                           \

@@ -67,8 +67,8 @@ def packed(files, out):
 
 
 def machine(kernel, image, cpus, log):
-    if kernel == "hosted":
-        return hosted.Machine(kernel=str(hosted.made("hosted")), smp=cpus, mem="768M", append="rdinit=/.cadre/init", initrd=str(image), log=str(log),
+    if kernel.startswith("hosted"):
+        return hosted.Machine(kernel=str(hosted.made(kernel)), smp=cpus, mem="768M", append="rdinit=/.cadre/init", initrd=str(image), log=str(log),
                               serials=("stdio", "null", "null", "null"))
     linux = kernel == "linux"
     words = "rdinit=/.cadre/init" + (" console=ttyS3 quiet panic=-1" if linux else " trace" if kernel == "traced" else "")

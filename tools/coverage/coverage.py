@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MPL-2.0
-"""Coverage of the trusted half by its unit tests: lines and SAFETY sites, by module.
+"""Coverage of framework and services: lines and SAFETY sites, by module, and a page for each file (build/coverage/html/index.html).
 
-Two measurements, merged. QEMU: the test kernel as it is, unchanged and optimised, boots with 1, 2 and 4 CPUs while QEMU writes down each block of
-instructions that it translates (-d in_asm), and the image's line table turns addresses into lines. Host: the hosted build with
-clang's source coverage. The lines counted are those that the image's line table has code for.
+Three measurements, merged. Ring 3: the programs of tests/abi/ on the hosted kernel with clang's source coverage. QEMU: the test kernel as it is, unchanged and optimised, boots with 1, 2 and 4 CPUs while QEMU writes down each block of
+instructions that it translates (-d in_asm), and the image's line table turns addresses into lines. Host: the unit tests of the hosted build
+with clang's source coverage. The lines counted are those that the image's line table has code for, or the hosted build a counter.
 A SAFETY site is a comment `SAFETY:`; it is covered where the next line with code was executed.
 """
 import argparse
@@ -22,6 +22,8 @@ sys.path.insert(0, str(ROOT / "tools" / "cadre"))
 LLVM = pathlib.Path("/usr/lib/llvm-22/bin")
 IMAGE = ROOT / "build/x86_64/test.elf"
 HOSTED = ROOT / "build/hosted-cov/unit-tests"
+KERNEL = ROOT / "build/hosted-cov/cadre"
+PAGES = ROOT / "build/coverage/html"
 
 
 IMAGE_BASE = 0xffffffff80000000
@@ -40,13 +42,16 @@ def counted(path):
         name = str(pathlib.Path(path).resolve().relative_to(ROOT)) if os.path.isabs(path) else os.path.normpath(path)
     except ValueError:
         return None
-    if name.startswith("framework/") and "/test/" not in name and not name.startswith("framework/arch/hosted/"):
+    inside = name.startswith(("framework/", "services/")) and not name.startswith(("framework/arch/hosted/", "services/syscall/gen/"))
+    if inside and "/test/" not in name:
         return name
     return None
 
 
 def module_of(name):
     parts = name.split("/")
+    if parts[0] == "services":
+        return "/".join(parts[:2])
     return "/".join(parts[1:3]) if parts[1] in ("arch", "include") and len(parts) > 3 else parts[1]
 
 
@@ -114,9 +119,22 @@ def qemu_lines(cpus, timeout):
 
 # --- the hosted build ---
 
-def hosted_lines(cpus, timeout):
+def abi_profiles(folder):
+    """Runs the programs of ring 3 on the hosted kernel, which writes its counters as it powers off."""
+    import abi
+    guest, programs = abi.programs()
+    abi.packed({"guest": guest, **programs}, abi.WHERE / "base.cpio")
+    os.environ["LLVM_PROFILE_FILE"] = str(folder / "abi-%p.profraw")
+    results = abi.collect("hosted-cov", list(programs), 2, 3, "coverage")
+    del os.environ["LLVM_PROFILE_FILE"]
+    print(f"coverage: ring 3, hosted: {sum(results.good.values())} assertions, {len(results.ends)} programs; {'; '.join(results.deaths)}", file=sys.stderr)
+    return [str(path) for path in folder.glob("abi-*.profraw")]
+
+
+def hosted_lines(cpus, timeout, rings):
     profiles = []
     folder = pathlib.Path(tempfile.mkdtemp(prefix="cadre-coverage-"))
+    cpus = cpus if 1 in rings else []
     for n in cpus:
         profile = folder / f"{n}.profraw"
         done = subprocess.run([HOSTED, "--cpus", str(n)], capture_output=True, text=True, errors="replace", timeout=timeout,
@@ -124,10 +142,16 @@ def hosted_lines(cpus, timeout):
         print(f"coverage: host, {n} CPUs: {(done.stdout.splitlines() or ['no output'])[-1]} (status {done.returncode})", file=sys.stderr)
         if profile.exists():
             profiles.append(str(profile))
+    if 3 in rings:
+        profiles += abi_profiles(folder)
     merged = folder / "merged"
     subprocess.run([LLVM / "llvm-profdata", "merge", "-o", merged, *profiles], check=True)
-    text = subprocess.run([LLVM / "llvm-cov", "export", "-format=lcov", f"-instr-profile={merged}", HOSTED], capture_output=True,
-                          text=True, check=True).stdout
+    text = subprocess.run([LLVM / "llvm-cov", "export", "-format=lcov", f"-instr-profile={merged}", HOSTED, "-object", KERNEL],
+                          capture_output=True, text=True, check=True).stdout
+    PAGES.mkdir(parents=True, exist_ok=True)
+    subprocess.run([LLVM / "llvm-cov", "show", "-format=html", f"-output-dir={PAGES}", f"-instr-profile={merged}", "-ignore-filename-regex=/test/|^tests/",
+                    HOSTED, "-object", KERNEL], check=True, cwd=ROOT)
+    print(f"coverage: page by page: {PAGES}/index.html", file=sys.stderr)
     total, hit, name = collections.defaultdict(set), collections.defaultdict(set), None
     for line in text.splitlines():
         if line.startswith("SF:"):
@@ -151,7 +175,7 @@ def safety_sites(name, total):
 
 
 def files():
-    for path in sorted((ROOT / "framework").rglob("*")):
+    for path in sorted([*(ROOT / "framework").rglob("*"), *(ROOT / "services").rglob("*")]):
         name = str(path.relative_to(ROOT))
         if path.suffix in (".c", ".h", ".S") and counted(name):
             yield name
@@ -159,8 +183,8 @@ def files():
 
 def count_tests():
     tests = collections.Counter()
-    for path in (ROOT / "framework").rglob("*_test.c"):
-        tests[module_of(str(path.relative_to(ROOT)))] += len(re.findall(r"^TEST\(", path.read_text(), re.M))
+    for path in [*(ROOT / "framework").rglob("*_test.c"), *(ROOT / "services").rglob("*_test.c")]:
+        tests[module_of(str(path.relative_to(ROOT)))] += len(re.findall(r"^(?:PROGRAM_)?TEST\(", path.read_text(), re.M))
     return tests
 
 
@@ -209,6 +233,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=("qemu", "host"), help="one of the two measurements")
     parser.add_argument("--cpus", default="1,2,4", help="CPU counts to run with (default: 1,2,4)")
+    parser.add_argument("--rings", default="1,3", help="of the hosted measurement: 1 unit tests, 3 the programs of tests/abi (default: 1,3)")
     parser.add_argument("--timeout", type=int, default=600, help="seconds for one run (default: 600)")
     parser.add_argument("--markdown", action="store_true", help="a table for docs/")
     parser.add_argument("--uncovered", action="store_true", help="list the lines and sites that are not covered")
@@ -222,9 +247,11 @@ def main():
         total, hit = qemu_lines(cpus, args.timeout)
     if args.only != "qemu":
         if not args.no_build:
-            subprocess.run(["make", "-C", ROOT, "-s", "-j2", "TARGET=hosted-cov", str(HOSTED.relative_to(ROOT))], check=True)
-        host_total, host_hit = hosted_lines(cpus, args.timeout)
-        total = total or host_total
+            subprocess.run(["make", "-C", ROOT, "-s", "-j2", "TARGET=hosted-cov", str(HOSTED.relative_to(ROOT)), str(KERNEL.relative_to(ROOT))], check=True)
+        host_total, host_hit = hosted_lines(cpus, args.timeout, [int(ring) for ring in args.rings.split(",")])
+        for name, lines in host_total.items():
+            if name not in total:
+                total[name] = lines
         for name, lines in host_hit.items():
             hit.setdefault(name, set()).update(lines)
     report(total, hit, args.markdown, args.uncovered)
