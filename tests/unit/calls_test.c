@@ -189,15 +189,19 @@ input_run(void)
 static void
 leftovers_remove(void)
 {
-	u64 id = 0, unused = 0;
-	for (u64 i = 0; i < 200; i++) {
-		if (sys_msgctl((i32)i, 11, program_at(0), &id) == OK)
-			(void)!sys_msgctl((i32)id, 0, UADDR(0), &unused);
+	u64 id = 0, unused = 0, messages = 0, sems = 0, segments = 0;
+	EXPECT_EQ(sys_msgctl(0, 12 /* MSG_INFO: the highest index */, program_at(0), &messages), OK);
+	EXPECT_EQ(sys_semctl(0, 0, 19, program_at(0).raw, &sems), OK);
+	EXPECT_EQ(sys_shmctl(0, 14, program_at(0), &segments), OK);
+	for (u64 i = 0; i <= messages; i++)
+		if (sys_msgctl((i32)i, 11 /* MSG_STAT: the id at an index */, program_at(0), &id) == OK)
+			EXPECT_EQ(sys_msgctl((i32)id, 0, UADDR(0), &unused), OK);
+	for (u64 i = 0; i <= sems; i++)
 		if (sys_semctl((i32)i, 0, 18, program_at(0).raw, &id) == OK)
-			(void)!sys_semctl((i32)id, 0, 0, 0, &unused);
+			EXPECT_EQ(sys_semctl((i32)id, 0, 0, 0, &unused), OK);
+	for (u64 i = 0; i <= segments; i++)
 		if (sys_shmctl((i32)i, 13, program_at(0), &id) == OK)
-			(void)!sys_shmctl((i32)id, 0, UADDR(0), &unused);
-	}
+			EXPECT_EQ(sys_shmctl((i32)id, 0, UADDR(0), &unused), OK);
 	for (u32 i = 0; i < STRINGS; i++)
 		(void)!sys_mq_unlink(program_at(AT_STRINGS + i * STRING_ROOM));
 	EXPECT_EQ(sys_chdir(program_text(0, "/")), OK);
