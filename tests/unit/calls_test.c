@@ -152,10 +152,11 @@ calls_body(void)
 		bool more = op >= OP_CHILD && __atomic_fetch_add(&spawned, 1, __ATOMIC_SEQ_CST) < THREADS_MAX;
 		if (more)
 			__atomic_store_n(&starts, cursor.at, __ATOMIC_SEQ_CST);
-		if (more && op == OP_THREAD && atomic32_load(&thread->process->exiting) == 0)
-			program_thread(calls_body);
+		u64 pid = 0;
+		if (more && op == OP_THREAD)
+			(void)!program_thread_try(calls_body);
 		else if (more && op == OP_CHILD)
-			(void)program_fork(calls_body);
+			(void)!program_fork_try(calls_body, &pid);
 		if (op < OP_CHILD)
 			call_one(&cursor, thread, (op | (u64)(take(&cursor) & 1) << 8) % SYSCALL_LIMIT);
 	}

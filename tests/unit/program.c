@@ -104,13 +104,31 @@ thread_child(struct object *object)
 	wake_all(&done);
 }
 
-void
-program_thread(body_fn *body)
+/** Takes back what body_give handed to a thread that there is not. Which of them does not matter. */
+static err_t
+unless_made(err_t err, body_fn **bodies)
+{
+	if (err != OK)
+		(void)body_take(bodies);
+	return err;
+}
+
+err_t
+program_thread_try(body_fn *body)
 {
 	u64 tid = 0;
 	body_give(thread_bodies, body);
 	__atomic_fetch_add(&threads, 1, __ATOMIC_SEQ_CST);
-	EXPECT_EQ(clone_with_body(CLONE_THREAD_FLAGS, thread_child, &tid), OK);
+	err_t err = unless_made(clone_with_body(CLONE_THREAD_FLAGS, thread_child, &tid), thread_bodies);
+	if (err != OK)
+		__atomic_fetch_sub(&threads, 1, __ATOMIC_SEQ_CST);
+	return err;
+}
+
+void
+program_thread(body_fn *body)
+{
+	EXPECT_EQ(program_thread_try(body), OK);
 }
 
 void
@@ -125,12 +143,18 @@ fork_child(struct object *object)
 	thread_life(object, body_take(fork_bodies));
 }
 
+err_t
+program_fork_try(body_fn *body, u64 *pid)
+{
+	body_give(fork_bodies, body);
+	return unless_made(clone_with_body(FORK_FLAGS, fork_child, pid), fork_bodies);
+}
+
 u32
 program_fork(body_fn *body)
 {
 	u64 pid = 0;
-	body_give(fork_bodies, body);
-	EXPECT_EQ(clone_with_body(FORK_FLAGS, fork_child, &pid), OK);
+	EXPECT_EQ(program_fork_try(body, &pid), OK);
 	return (u32)pid;
 }
 

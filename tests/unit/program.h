@@ -28,6 +28,9 @@ void program_thread(void (*body)(void));
 void program_join(void);
 /** In a program: a child process that runs `body`. => its id */
 u32 program_fork(void (*body)(void));
+/** The same where it may fail, as clone(2) does. */
+err_t program_thread_try(void (*body)(void));
+err_t program_fork_try(void (*body)(void), u64 *pid);
 
 /** Text with its NUL in the program's memory, at `PROGRAM_AREA + offset`. */
 uaddr_t program_text(u64 offset, const char *text);
