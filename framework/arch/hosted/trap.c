@@ -141,3 +141,11 @@ __tsan_default_options(void)
 {
 	return "handle_segv=0:handle_sigill=0:handle_sigfpe=0:handle_sigbus=0:allow_user_segv_handler=1:use_sigaltstack=0:report_signal_unsafe=0";
 }
+
+/* Races that a sequence lock of a service makes harmless: its reader looks again where the sequence has changed. */
+const char *__tsan_default_suppressions(void);
+const char *
+__tsan_default_suppressions(void)
+{
+	return "race:^dentry_take_place$\n";   /* rename_sequence: services/fs/dcache.c */
+}
