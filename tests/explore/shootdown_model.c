@@ -39,8 +39,6 @@ kernel_frames_free(u64 pfn, u64 n, enum frame_use use)
 	EXPLORE_CHECK(__atomic_exchange_n(&used[pfn], 0, __ATOMIC_SEQ_CST) == 1);
 }
 
-bool shootdown_allowed(void) { return true; }
-
 static void
 setup(void)
 {
