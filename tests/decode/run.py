@@ -36,7 +36,7 @@ def samples():
 
 def build():
     OUT.mkdir(parents=True, exist_ok=True)
-    sources = ["tests/decode/decode_host.c", "tests/fuzz/env.c", "tests/fuzz/heap_env.c", "framework/object/slice.c", "framework/arch/x86_64/string.c",
+    sources = ["tests/decode/decode_host.c", "tests/fuzz/env.c", "tests/fuzz/heap_env.c", "framework/object/slice.c",
                *map(str, sorted((ROOT / "services/initramfs/decode").glob("*.c")))]
     flags = [f.replace("fuzzer,", "") for f in fuzz.FLAGS]
     subprocess.run(["/usr/lib/llvm-22/bin/clang", *flags, "-o", OUT / "decode", *sources], check=True, cwd=ROOT)

@@ -6,7 +6,6 @@
 // source: services/initramfs/decode/zstd.c
 // source: services/initramfs/decode/checksum.c
 // source: framework/object/slice.c
-// source: framework/arch/x86_64/string.c
 // source: tests/fuzz/heap_env.c
 // Anything as a compressed stream: it is decoded, or refused, without an access out of bounds or a leak. A bomb is cut off.
 #include "../../services/initramfs/decode/stream.h"

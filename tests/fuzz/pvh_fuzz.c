@@ -5,7 +5,6 @@
  */
 // source: framework/boot/pvh.c
 // source: framework/object/slice.c
-// source: framework/arch/x86_64/string.c
 #include <boot/pvh.h>
 #include <arch/string.h>
 
