@@ -108,6 +108,7 @@ struct signal_delivery {
 	bool known;      /* the signal's info is known already */
 	bool last;       /* nothing else was left to do */
 	struct signal_action action;
+	u64 before;      /* the mask when the signal was taken; where there is a handler, it is in force from then on */
 	u32 continues;
 	bool immune;
 };
@@ -118,6 +119,16 @@ signal_calm(struct thread *thread)
 {
 	(void)atomic32_and(&thread->work, ~(u32)THREAD_WORK_SIGNAL);
 	task_clear_interrupt();
+}
+
+/** The handler's mask is in force from here on. */
+static void
+mask_enter(struct signal_process *sp, struct signal_thread *st, u32 number, const struct signal_action *scoped action) MUST_HOLD(&sp->lock)
+{
+	u64 more = action->mask | ((action->flags & SA_NODEFER) != 0 ? 0 : sigbit(number)), newly = more & ~st->blocked;
+	st->blocked = (st->blocked | more) & ~SIGSET_UNBLOCKABLE;
+	if ((sp->shared.set & newly) != 0)
+		signal_retarget(sp, st, newly);
 }
 
 /** Takes the next signal; number 0: there is a stop to be made first. => false: none; the thread is calm then */
@@ -141,12 +152,10 @@ delivery_take(struct signal_process *sp, struct signal_thread *st, struct signal
 		signal_calm(st->thread);
 	out->continues = sp->continues;
 	out->immune = sp->process->pid == 1;
-	struct signal_handlers *handlers = sp->handlers;
-	IRQ_SPIN_SCOPE(&handlers->lock);
-	struct signal_action *action = ELEM(handlers->actions, number);
-	out->action = *action;
-	if (action->handler > SIG_IGN && (action->flags & SA_RESETHAND) != 0)
-		action->handler = SIG_DFL;
+	out->before = st->blocked;
+	signal_action_take(sp->handlers, number, &out->action);
+	if (out->action.handler > SIG_IGN)
+		mask_enter(sp, st, number, &out->action);
 	return true;
 }
 
@@ -156,32 +165,30 @@ is_exiting(struct thread *thread)
 	return (atomic32_load(&thread->work) & THREAD_WORK_EXIT) != 0;
 }
 
-/** Performs default actions until there is a signal with a handler. => false: none, or the thread is to die; *last: it is the last. */
+/** Performs default actions until there is a signal with a handler. => false: none, or the thread is to die */
 static bool
-delivery_next(struct thread *thread, struct signal_info *scoped info, struct signal_action *scoped action, bool *scoped last)
+delivery_next(struct thread *thread, struct signal_info *scoped info, struct signal_delivery *scoped next)
 {
 	struct signal_thread *st = thread->signal;
 	struct signal_process *sp = st->process;
-	struct signal_delivery next = {};
 	for (;;) {
-		if (is_exiting(thread) || !delivery_take(sp, st, &next, info))
+		if (is_exiting(thread) || !delivery_take(sp, st, next, info))
 			return false;
-		u32 number = next.taken.number;
+		u32 number = next->taken.number;
+		u64 handler = next->action.handler;
 		if (number == 0) {
 			signal_stop_here(sp, st);
 			continue;
 		}
-		if (!next.known)
-			signal_taken_info(&next.taken, info);
-		*action = next.action;
-		*last = next.last;
-		if (action->handler > SIG_IGN)
+		if (!next->known)
+			signal_taken_info(&next->taken, info);
+		if (handler > SIG_IGN)
 			return true;
 		bool forced = info->code > 0 && (number == SIGKILL || sigset_has(SIGSET_SYNCHRONOUS, number));
-		if (action->handler == SIG_IGN || sigset_has(SIGSET_DEFAULT_IGNORE, number) || (next.immune && !forced))
+		if (handler == SIG_IGN || sigset_has(SIGSET_DEFAULT_IGNORE, number) || (next->immune && !forced))
 			continue;
 		if (sigset_has(SIGSET_STOP, number)) {
-			default_stop(sp, number, next.continues);
+			default_stop(sp, number, next->continues);
 			continue;
 		}
 		default_death(info);
@@ -190,19 +197,17 @@ delivery_next(struct thread *thread, struct signal_info *scoped info, struct sig
 }
 
 static void
-handler_run(struct thread *thread, const struct signal_info *scoped info, const struct signal_action *scoped action)
+handler_run(struct thread *thread, const struct signal_info *scoped info, const struct signal_delivery *scoped delivery)
 {
 	struct signal_thread *st = thread->signal;
-	u32 number = info->number;
-	u64 mask = st->has_saved_mask ? st->saved_mask : st->blocked;
-	if (signal_frame_push(info, action, mask) != OK) {
-		if (number == SIGSEGV)
+	if (signal_frame_push(info, &delivery->action, st->has_saved_mask ? st->saved_mask : delivery->before) != OK) {
+		signal_set_mask(delivery->before);
+		if (info->number == SIGSEGV)
 			signal_reset_handler(SIGSEGV);
 		signal_force(SIGSEGV, SI_KERNEL, 0);
 		return;
 	}
 	st->has_saved_mask = false;
-	signal_set_mask(st->blocked | action->mask | ((action->flags & SA_NODEFER) != 0 ? 0 : sigbit(number)));
 }
 
 void
@@ -211,14 +216,14 @@ signal_deliver(void)
 	struct thread *thread = thread_current();
 	struct signal_thread *st = thread->signal;
 	struct signal_info info = {};
-	struct signal_action action = {};
-	bool handled = false, last = false;
+	struct signal_delivery next = {};
+	bool handled = false;
 	/* The handler blocks more, not less: nothing comes out of that. */
-	while (!last && delivery_next(thread, &info, &action, &last)) {
+	while (!next.last && delivery_next(thread, &info, &next)) {
 		if (!handled)
-			restart_with_handler(thread, action.flags);
+			restart_with_handler(thread, next.action.flags);
 		handled = true;
-		handler_run(thread, &info, &action);
+		handler_run(thread, &info, &next);
 	}
 	if (handled || is_exiting(thread))
 		return;

@@ -67,7 +67,9 @@ signal_process_create(struct signal_process *from, bool share, struct signal_pro
 	REF_SCOPE(signal_handlers, handlers);
 	if (from != nullptr)
 		handlers = handlers_of(from);
-	if (!share || handlers == nullptr) {
+	if (share && handlers != nullptr) {
+		handlers->shared = true;
+	} else {
 		struct signal_handlers *copy = handlers_copy(handlers);
 		if (handlers != nullptr)
 			signal_handlers_put(handlers);
@@ -137,6 +139,9 @@ signal_thread_start(struct thread *thread)
 	IRQ_SPIN_SCOPE(&sp->lock);
 	sp->process = thread->process;
 	st->thread = thread;
+	/* Who makes another thread is in clone(2), so between reads and writes of actions. */
+	if (!signal_thread_list_empty(&sp->threads))
+		sp->handlers->shared = true;
 	signal_thread_list_push_back(&sp->threads, st);
 	if (sp->stop_signal != 0) {
 		st->stop_due = true;
@@ -229,7 +234,7 @@ signal_status(struct thread *thread)
 	out.shared_pending = sp->shared.set;
 	out.blocked = st->blocked;
 	for (u32 i = 1; i <= SIGNAL_MAX; i++) {
-		u64 handler = signal_action_of(sp, i).handler;
+		u64 handler = signal_handler(sp->handlers, i);
 		out.ignored |= handler == SIG_IGN ? sigbit(i) : 0;
 		out.caught |= handler > SIG_IGN ? sigbit(i) : 0;
 	}

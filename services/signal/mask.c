@@ -19,16 +19,6 @@ signals_forget(struct signal_process *sp, u64 set) MUST_HOLD(&sp->lock)
 		signal_pending_flush(&st->pending, set);
 }
 
-static void
-action_swap(struct signal_handlers *handlers, u32 number, const struct signal_action *scoped new, struct signal_action *scoped old)
-{
-	IRQ_SPIN_SCOPE(&handlers->lock);
-	struct signal_action *action = ELEM(handlers->actions, number);
-	*old = *action;
-	if (new != nullptr)
-		*action = *new;
-}
-
 /** The running thread's. */
 static struct signal_handlers *
 handlers_here(void) NO_THREAD_SAFETY("only execve puts others in their place, when the process has one thread")
@@ -42,12 +32,12 @@ action_exchange(u32 number, const struct signal_action *scoped new, struct signa
 {
 	bool ignored = new != nullptr && (new->handler == SIG_IGN || (new->handler == SIG_DFL && sigset_has(SIGSET_DEFAULT_IGNORE, number)));
 	if (!ignored) {
-		action_swap(handlers_here(), number, new, old);
+		signal_action_swap(handlers_here(), number, new, old);
 		return;
 	}
 	struct signal_process *sp = signal_self()->process;
 	IRQ_SPIN_SCOPE(&sp->lock);
-	action_swap(sp->handlers, number, new, old);
+	signal_action_swap(sp->handlers, number, new, old);
 	signals_forget(sp, sigbit(number));
 }
 
@@ -183,7 +173,7 @@ static bool
 is_fatal(struct signal_process *sp, u64 set) MUST_HOLD(&sp->lock)
 {
 	for (u64 left = set & ~(SIGSET_DEFAULT_IGNORE | SIGSET_STOP); left != 0; left &= left - 1)
-		if (signal_action_of(sp, signal_first(left & -left)).handler == SIG_DFL)
+		if (signal_handler(sp->handlers, signal_first(left & -left)) == SIG_DFL)
 			return true;
 	return false;
 }

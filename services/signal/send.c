@@ -11,21 +11,6 @@
 
 #include "signal_impl.h"
 
-struct signal_action
-signal_action_of(struct signal_process *sp, u32 number)
-{
-	struct signal_handlers *handlers = sp->handlers;
-	IRQ_SPIN_SCOPE(&handlers->lock);
-	return *ELEM(handlers->actions, number);
-}
-
-/** The same word of the action alone, as it was a moment ago. */
-static u64
-handler_of(struct signal_handlers *handlers, u32 number) NO_THREAD_SAFETY("one word, which changes at once")
-{
-	return POINTER_LOAD(ELEM(handlers->actions, number)->handler);
-}
-
 /** Whether SIG_IGN, or SIG_DFL where that does nothing, is what it does. */
 static bool
 action_ignores(u64 handler, u32 number)
@@ -43,7 +28,7 @@ is_immune(struct signal_process *sp, u64 handler) MUST_HOLD(&sp->lock)
 static bool
 is_dropped(struct signal_process *sp, u64 blocked, u32 number) MUST_HOLD(&sp->lock)
 {
-	u64 handler = handler_of(sp->handlers, number);
+	u64 handler = signal_handler(sp->handlers, number);
 	if (sigset_has(blocked & ~SIGSET_UNBLOCKABLE, number))
 		return false;
 	return is_immune(sp, handler) || action_ignores(handler, number);
@@ -328,7 +313,7 @@ signal_taken_info(struct signal_taken *scoped taken, struct signal_info *scoped 
 static void
 handler_free(struct signal_handlers *handlers, u32 number, bool blocked)
 {
-	if (!blocked && handler_of(handlers, number) != SIG_IGN)
+	if (!blocked && signal_handler(handlers, number) != SIG_IGN)
 		return;
 	IRQ_SPIN_SCOPE(&handlers->lock);
 	struct signal_action *action = ELEM(handlers->actions, number);

@@ -46,8 +46,13 @@ enum : u64 {
 /** As rt_sigaction(2) has it. Plain data. */
 struct signal_action { u64 handler, flags, restorer, mask; };
 
+/**
+ * Several threads or processes may have them. While one thread alone has, it reads and writes its actions without the lock: others look at
+ * handlers only, one word each (signal_handler), and at SIGCHLD's flags, which is written under the lock always.
+ */
 struct signal_handlers {
 	struct irq_spin_lock lock;
+	bool shared;                        /* set by the one thread before there is another, and stays */
 	struct signal_action actions[SIGNAL_MAX + 1] GUARDED_BY(&lock);
 };
 OBJECT_DECLARE(signal_handlers);
@@ -121,6 +126,12 @@ u32 signal_first(u64 set);
 
 /* --- send.c --- */
 struct signal_action signal_action_of(struct signal_process *sp, u32 number) MUST_HOLD(&sp->lock);
+/** Its handler alone, as it was a moment ago. Any context. */
+u64 signal_handler(struct signal_handlers *handlers, u32 number);
+/** The running thread's: exchanges the action; null `new`: only tells the old one. */
+void signal_action_swap(struct signal_handlers *handlers, u32 number, const struct signal_action *scoped new, struct signal_action *scoped old);
+/** The running thread's, to be performed now: SA_RESETHAND takes effect. */
+void signal_action_take(struct signal_handlers *handlers, u32 number, struct signal_action *scoped out);
 /** Sets or leaves THREAD_WORK_SIGNAL. */
 void signal_recalc(struct signal_process *sp, struct signal_thread *st) MUST_HOLD(&sp->lock);
 /** Finds a thread for each of `set` that is pending for all: its former taker blocks it now, or goes. */
