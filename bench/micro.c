@@ -207,6 +207,15 @@ bandwidth(int in, int out, long n)
 	MUST(waitpid(child, NULL, 0));
 }
 static void pipe_bandwidth(long n) { int p[2]; MUST(pipe(p)); bandwidth(p[0], p[1], n); close(p[0]), close(p[1]); }
+static void
+fifo_bandwidth(long n)
+{
+	unlink("/tmp/bench/f1");
+	MUST(mkfifo("/tmp/bench/f1", 0600));
+	int in = MUST(open("/tmp/bench/f1", O_RDWR)), out = MUST(open("/tmp/bench/f1", O_WRONLY));
+	bandwidth(in, out, n);
+	close(in), close(out);
+}
 static void unix_bandwidth(long n) { int s[2]; MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, s)); bandwidth(s[0], s[1], n); close(s[0]), close(s[1]); }
 static void
 file_reread(long n)
@@ -571,6 +580,7 @@ static const struct row {
 	{ "unix round trip", unix_latency, 2000, NS, 0, 0 },
 	{ "unix connect", unix_connect, 500, NS, 0, 0 },
 	{ "pipe bandwidth", pipe_bandwidth, 256, MBS, 0, 0 },
+	{ "fifo bandwidth", fifo_bandwidth, 256, MBS, 0, 0 },
 	{ "unix bandwidth", unix_bandwidth, 256, MBS, 0, 0 },
 	{ "file reread", file_reread, 512, MBS, 0, 0 },
 	{ "mmap reread", mmap_reread, 512, MBS, 0, 0 },
