@@ -176,12 +176,14 @@ def geometric_mean(rows):
 
 
 def table(rows):
-    lines = [f"{'metric':<32}{'unit':>6}{'Cadre':>14}{'Linux':>14}{'ratio':>8}{'spread':>8}"]
+    packaged = any("linux_packaged" in row for row in rows)
+    lines = [f"{'metric':<32}{'unit':>6}{'Cadre':>14}{'Linux':>14}{'ratio':>8}{'spread':>8}" + (f"{'as packaged':>14}" if packaged else "")]
     for row in rows:
-        shown = ["—" if row[key] is None else f"{row[key]:,.3f}" if row["unit"] == "s" else f"{row[key]:,.1f}" for key in ("cadre", "linux")]
+        value = lambda key: "—" if row.get(key) is None else f"{row[key]:,.3f}" if row["unit"] == "s" else f"{row[key]:,.1f}"
         ratio = "—" if row["ratio"] is None else f"{row['ratio']:.2f}"
         spread = "—" if row["spread"] is None else f"{row['spread']:.1%}"
-        lines.append(f"{row['name']:<32}{row['unit']:>6}{shown[0]:>14}{shown[1]:>14}{ratio:>8}{spread:>8}")
+        line = f"{row['name']:<32}{row['unit']:>6}{value('cadre'):>14}{value('linux'):>14}{ratio:>8}{spread:>8}"
+        lines.append(line + (f"{value('linux_packaged'):>14}" if packaged else ""))
     return lines
 
 

@@ -26,7 +26,7 @@ def block(title, command, text, note=""):
 def main():
     parts = [HEAD]
     parts.append(block("The trusted half", "make tcb", output("make", "-s", "tcb"),
-                       "\nThe share will fall as services come: most of an operating system is not written yet.\n"))
+                       "\nThe share falls as services come: networks, disks and drivers are not written yet.\n"))
     parts.append(block("The checker's corpus", "python3 tests/safec/run.py --table",
                        output(sys.executable, "tests/safec/run.py", "--table")))
     with tempfile.NamedTemporaryFile(suffix=".json") as rows:
