@@ -18,7 +18,7 @@ static_assert(STACK_SLOTS * STACK_SLOT <= STACK_END - STACK_BASE && STACK_SLOTS 
 static struct raw_lock stack_lock;
 static u64 stack_used[STACK_SLOTS / 64];   /* [stack_lock] slots that have an owner: a task, the idle set, or stack_trim */
 static u64 stack_idle[STACK_SLOTS / 64];   /* [stack_lock] mapped, without a task */
-static u32 stack_nidle;                    /* [stack_lock] */
+static u32 stack_nidle;                    /* [stack_lock; read atomically] */
 
 static u64 slot_base(u64 slot) { return STACK_BASE + slot * STACK_SLOT + PAGE_SIZE; }
 
@@ -46,7 +46,7 @@ slot_take(bool idle)
 	if (idle && stack_nidle > 0) {
 		slot = bitmap_find(stack_idle, 0);
 		stack_idle[slot / 64] &= ~((u64)1 << slot % 64);
-		stack_nidle--;
+		__atomic_sub_fetch(&stack_nidle, 1, __ATOMIC_RELAXED);
 	} else if (!idle) {
 		slot = bitmap_find(stack_used, ~(u64)0);
 		if (slot < STACK_SLOTS)
@@ -94,7 +94,7 @@ stack_free(u64 top)
 	fw_assert(slot < STACK_SLOTS && top == slot_base(slot) + KERNEL_STACK_PAGES * PAGE_SIZE);
 	u64 flags = raw_acquire(&stack_lock);
 	stack_idle[slot / 64] |= (u64)1 << slot % 64;
-	u32 nidle = ++stack_nidle;
+	u32 nidle = __atomic_add_fetch(&stack_nidle, 1, __ATOMIC_RELAXED);
 	raw_release(&stack_lock, flags);
 	if (nidle >= STACKS_KEPT + STACK_BATCH && shootdown_allowed())
 		stack_trim(STACKS_KEPT);
