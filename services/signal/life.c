@@ -139,8 +139,8 @@ signal_thread_start(struct thread *thread)
 	IRQ_SPIN_SCOPE(&sp->lock);
 	sp->process = thread->process;
 	st->thread = thread;
-	/* Who makes another thread is in clone(2), so between reads and writes of actions. */
-	if (!signal_thread_list_empty(&sp->threads))
+	/* Who makes the second thread is in clone(2), so between its reads and writes of actions. From then on nobody writes it. */
+	if (!signal_thread_list_empty(&sp->threads) && !sp->handlers->shared)
 		sp->handlers->shared = true;
 	signal_thread_list_push_back(&sp->threads, st);
 	if (sp->stop_signal != 0) {

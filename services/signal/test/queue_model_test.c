@@ -22,14 +22,13 @@ step_send(void)
 {
 	u32 number = signal_draw(), words[32] = { number };
 	struct line *line = &lines[number];
-	u64 pid = 0, value = seed, unused = 0;
+	u64 pid = 0, value = seed;
 	EXPECT_EQ(sys_getpid(&pid), OK);
 	words[2] = (u32)SI_QUEUE;
 	words[4] = (u32)pid;
 	words[6] = (u32)value, words[7] = (u32)(value >> 32);
 	if (line->n == DEPTH)
 		return;
-	(void)unused;
 	EXPECT_EQ(sys_rt_sigqueueinfo((i32)pid, (i32)number, program_put(AT_INFO, words, 128)), OK);
 	if (number >= 32 || line->n == 0)
 		line->values[line->n++] = value;
