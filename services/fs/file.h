@@ -159,6 +159,15 @@ static inline bool file_is(const struct file *file, const struct file_ops *ops) 
 /** Bytes of text for /proc/PID/fd/N: a path, or what `kind` says. => *len is the length of the whole */
 err_t file_text(struct file *file, struct bytes text, size_t *scoped len);
 
+/** A lock of a file or, with `waits`, one that is waited for: a line of /proc/locks. Those that wait have the number of the one that they wait for. */
+enum file_lock_kind : u8 { FILE_LOCK_POSIX, FILE_LOCK_OFD, FILE_LOCK_FLOCK };
+struct file_lock_info { u64 number, start, end, ino; u32 dev_major, dev_minor, pid; enum file_lock_kind kind; bool write, to_eof, waits; };
+typedef void file_locks_sink(struct object *to, const struct file_lock_info *scoped info);
+/** Hands all locks to `sink`, with `to`; it may allocate, not look at locks. */
+void file_locks_list(file_locks_sink *sink, struct object *to);
+/** Those of this open file or table, of the file's inode. */
+void file_locks_list_of(struct file *file, struct fd_table *table, file_locks_sink *sink, struct object *to);
+
 /** For event/epoll.c: `gone` is called for a file that is FILE_WATCHED, once its last reference is gone, before ops->release. May sleep. Set once at boot. */
 typedef void file_gone_fn(struct file *file);
 void file_gone_register(file_gone_fn *gone);

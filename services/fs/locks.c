@@ -2,12 +2,13 @@
 /**
  * File locks: POSIX locks (of a process, by bytes), open file description locks, and flock's.
  *
- * An inode's locks lie in one list. POSIX and OFD locks exclude each other; flock's are a world of their own. Who waits for a POSIX lock is
- * noted, so that a circle of processes that wait for each other is found before it closes (EDEADLK).
+ * An inode's locks lie in one list, under a mutex of their own. POSIX and OFD locks exclude each other; flock's are a world of their own. Who
+ * waits for a POSIX lock is noted in one place for all inodes, so that a circle of processes that wait for each other is found before it
+ * closes (EDEADLK).
  *
- * Lock order: locks_mutex is a leaf.
+ * Lock order: inode_locks.lock → waiters_lock, all_lock (leaves).
  *
- * Source: fcntl(2), flock(2).
+ * Source: fcntl(2), flock(2), proc_locks(5).
  */
 #include <syscall_handlers.h>
 
@@ -35,37 +36,74 @@ OBJECT_DECLARE(lock);
 OBJECT_DEFINE(lock);
 LIST_OF(lock_list, struct lock, link);
 
-struct inode_locks { struct lock_list list; struct wait_queue wait; struct atomic32 changes; };
-OBJECT_DECLARE(inode_locks);
-OBJECT_DEFINE(inode_locks);
-
-/** A process that waits for another's POSIX lock. */
-struct lock_waiter { struct fd_table *waits, *holds; LIST_LINK(struct lock_waiter) link; };
+/** Who waits for a lock: what it wants, and for a POSIX lock whose process it waits for. */
+struct lock_waiter {
+	struct lock wanted;                 /* [const] while it stands anywhere */
+	struct fd_table *holds;
+	LIST_LINK(struct lock_waiter) here; /* inode_locks.waiting */
+	LIST_LINK(struct lock_waiter) link; /* waiters */
+};
 OBJECT_DECLARE(lock_waiter);
 OBJECT_DEFINE(lock_waiter);
 LIST_OF(waiter_list, struct lock_waiter, link);
+LIST_OF(waiting_list, struct lock_waiter, here);
 
-static struct mutex locks_mutex;
-static struct waiter_list waiters GUARDED_BY(&locks_mutex);
+struct inode_locks {
+	struct mutex lock;
+	struct lock_list list;              /* under lock, in the order of their starts */
+	struct waiting_list waiting;        /* under lock */
+	struct wait_queue wait; struct atomic32 changes;
+	u32 dev_major, dev_minor; u64 ino;  /* [const] the inode's */
+	u64 serial;                         /* [const] greater than of all before it on the list */
+	LIST_LINK(struct inode_locks) all;
+};
+OBJECT_DECLARE(inode_locks);
+LIST_OF(inode_locks_list, struct inode_locks, all);
+
+static struct spin_lock waiters_lock;
+static struct waiter_list waiters GUARDED_BY(&waiters_lock);    /* for POSIX locks, of all inodes */
+static struct spin_lock all_lock;
+static struct inode_locks_list all GUARDED_BY(&all_lock);       /* of the inodes that ever had a lock */
+static u64 serials GUARDED_BY(&all_lock);
+
+static void
+inode_locks_release(struct inode_locks *locks)
+{
+	for (struct lock *lock = lock_list_pop_front(&locks->list); lock != nullptr; lock = lock_list_pop_front(&locks->list))
+		lock_put(lock);
+}
+OBJECT_DEFINE_RELEASE(inode_locks);
 
 void
 inode_locks_end(struct inode *inode)
 {
 	struct inode_locks *locks = inode_locks_from(inode->locks);
-	for (struct lock *lock = lock_list_pop_front(&locks->list); lock != nullptr; lock = lock_list_pop_front(&locks->list))
-		lock_put(lock);
+	{
+		SPIN_SCOPE(&all_lock);
+		inode_locks_list_remove(&all, locks);
+	}
 	inode_locks_put(locks);
 }
 
-/** => null: ENOMEM */
+/** The inode's, made if it has none. => null: ENOMEM */
 static struct inode_locks *
-locks_of(struct inode *inode) MUST_HOLD(&locks_mutex)
+locks_of(struct inode *inode)
 {
+	REF_SCOPE(inode_locks, fresh);
+	if (POINTER_LOAD(inode->locks) != nullptr)
+		return inode_locks_from(POINTER_LOAD(inode->locks));
+	fresh = inode_locks_alloc();
+	if (fresh == nullptr)
+		return nullptr;
+	fresh->dev_major = inode->sb->dev_major;
+	fresh->dev_minor = inode->sb->dev_minor;
+	fresh->ino = inode->ino;
+	SPIN_SCOPE(&all_lock);
 	if (inode->locks == nullptr) {
-		struct inode_locks *locks = inode_locks_alloc();
-		if (locks == nullptr)
-			return nullptr;
-		POINTER_PUBLISH(inode->locks, inode_locks_object(locks));
+		fresh->serial = ++serials;
+		POINTER_PUBLISH(inode->locks, inode_locks_object(fresh));
+		inode_locks_list_push_back(&all, fresh);
+		fresh = nullptr;
 	}
 	return inode_locks_from(inode->locks);
 }
@@ -172,14 +210,14 @@ range_join(struct inode_locks *locks, struct lock *fresh)
 
 /** Whether `holder` waits, directly or through others, for one of `self`. */
 static bool
-would_deadlock(struct fd_table *self, struct fd_table *holder) MUST_HOLD(&locks_mutex)
+would_deadlock(struct fd_table *self, struct fd_table *holder) MUST_HOLD(&waiters_lock)
 {
 	for (u32 depth = 0; depth < DEADLOCK_DEPTH && holder != nullptr; depth++) {
 		struct fd_table *next = nullptr;
 		if (holder == self)
 			return true;
 		LIST_FOR(waiter_list, waiter, &waiters) {
-			if (waiter->waits == holder)
+			if (waiter->wanted.table == holder)
 				next = waiter->holds;
 		}
 		holder = next;
@@ -187,24 +225,42 @@ would_deadlock(struct fd_table *self, struct fd_table *holder) MUST_HOLD(&locks_
 	return false;
 }
 
-/** One try. => EAGAIN: *blocker's owner is noted in *waiter, *seen is to change before the next */
+/** Notes that one waits for the blocker. => EDEADLK: for itself */
 static err_t
-lock_try(struct inode *inode, const struct lock *scoped wanted, bool unlock, struct lock *fresh, struct lock *spare, struct lock_waiter *waiter,
-	u32 *scoped seen, bool *scoped spare_used) MUST_HOLD(&locks_mutex)
+wait_begin(struct inode_locks *locks, struct lock_waiter *waiter, const struct lock *scoped blocker)
 {
-	struct inode_locks *locks = locks_of(inode);
-	if (locks == nullptr)
-		return ENOLCK;
+	waiter->holds = blocker->table;
+	if (waiter->wanted.table != nullptr && blocker->table != nullptr) {
+		SPIN_SCOPE(&waiters_lock);
+		if (would_deadlock(waiter->wanted.table, blocker->table))
+			return EDEADLK;
+		waiter_list_push_back(&waiters, waiter);
+	}
+	waiting_list_push_back(&locks->waiting, waiter);
+	return OK;
+}
+
+static void
+wait_end(struct inode_locks *locks, struct lock_waiter *waiter)
+{
+	MUTEX_SCOPE(&locks->lock);
+	waiting_list_remove(&locks->waiting, waiter);
+	SPIN_SCOPE(&waiters_lock);
+	if (waiter_list_linked(&waiters, waiter))
+		waiter_list_remove(&waiters, waiter);
+}
+
+/** One try. => EAGAIN: the waiter, if there is one, stands in line, *seen is to change before the next */
+static err_t
+lock_try(struct inode_locks *locks, const struct lock *scoped wanted, bool unlock, struct lock *fresh, struct lock *spare, struct lock_waiter *waiter,
+	u32 *scoped seen, bool *scoped spare_used)
+{
+	MUTEX_SCOPE(&locks->lock);
 	struct lock *blocker = unlock ? nullptr : conflict_find(locks, wanted);
 	if (blocker != nullptr) {
 		*seen = atomic32_load(&locks->changes);
-		if (waiter == nullptr || wanted->table == nullptr || blocker->table == nullptr)
-			return EAGAIN;
-		if (would_deadlock(wanted->table, blocker->table))
-			return EDEADLK;
-		waiter->waits = wanted->table;
-		waiter->holds = blocker->table;
-		waiter_list_push_back(&waiters, waiter);
+		if (waiter != nullptr)
+			TRY(wait_begin(locks, waiter, blocker));
 		return EAGAIN;
 	}
 	*spare_used = range_clear(locks, wanted, spare);
@@ -218,9 +274,8 @@ lock_try(struct inode *inode, const struct lock *scoped wanted, bool unlock, str
 }
 
 static err_t
-lock_wait(struct inode *inode, u32 seen)
+lock_wait(struct inode_locks *locks, u32 seen)
 {
-	struct inode_locks *locks = inode_locks_from(inode->locks);
 	return WAIT_UNTIL(&locks->wait, atomic32_load(&locks->changes) != seen, WAIT_INTERRUPTIBLE, TIME_NEVER);
 }
 
@@ -231,29 +286,26 @@ lock_set(struct inode *inode, const struct lock *scoped wanted, bool unlock, boo
 	REF_SCOPE(lock, fresh);
 	REF_SCOPE(lock, spare);
 	REF_SCOPE(lock_waiter, waiter);
+	struct inode_locks *locks = locks_of(inode);
 	fresh = lock_alloc();
 	spare = lock_alloc();
 	waiter = wait ? lock_waiter_alloc() : nullptr;
-	if (fresh == nullptr || spare == nullptr || (wait && waiter == nullptr))
+	if (locks == nullptr || fresh == nullptr || spare == nullptr || (wait && waiter == nullptr))
 		return ENOLCK;
+	if (wait)
+		lock_copy(&waiter->wanted, wanted);
 	for (;;) {
 		u32 seen = 0;
 		bool spare_used = false;
-		err_t err;
-		{
-			MUTEX_SCOPE(&locks_mutex);
-			err = lock_try(inode, wanted, unlock, fresh, spare, waiter, &seen, &spare_used);
-		}
+		err_t err = lock_try(locks, wanted, unlock, fresh, spare, waiter, &seen, &spare_used);
 		if (err == OK && !unlock)
 			fresh = nullptr;
 		if (spare_used)
 			spare = nullptr;
 		if (err != EAGAIN || !wait)
 			return err;
-		err = lock_wait(inode, seen);
-		MUTEX_SCOPE(&locks_mutex);
-		if (waiter_list_linked(&waiters, waiter))
-			waiter_list_remove(&waiters, waiter);
+		err = lock_wait(locks, seen);
+		wait_end(locks, waiter);
 		if (err != OK)
 			return restartable(err);
 	}
@@ -264,8 +316,8 @@ lock_set(struct inode *inode, const struct lock *scoped wanted, bool unlock, boo
 static void
 locks_drop(struct inode *inode, const struct lock *scoped owner)
 {
-	MUTEX_SCOPE(&locks_mutex);
 	struct inode_locks *locks = inode_locks_from(inode->locks);
+	MUTEX_SCOPE(&locks->lock);
 	bool any = false;
 	LIST_FOR_REMOVING(lock_list, lock, &locks->list) {
 		if (!same_owner(lock, owner))
@@ -336,13 +388,12 @@ range_of(struct file *file, const struct flock *scoped flock, struct lock *scope
 }
 
 static err_t
-lock_query(struct inode *inode, struct file *file, struct flock *scoped flock, const struct lock *scoped wanted)
+lock_query(struct inode *inode, struct flock *scoped flock, const struct lock *scoped wanted)
 {
-	(void)file;
-	MUTEX_SCOPE(&locks_mutex);
 	struct inode_locks *locks = locks_of(inode);
 	if (locks == nullptr)
 		return ENOLCK;
+	MUTEX_SCOPE(&locks->lock);
 	struct lock *blocker = conflict_find(locks, wanted);
 	if (blocker == nullptr) {
 		flock->type = F_UNLCK;
@@ -390,7 +441,7 @@ file_lock_control(i32 fd, struct file *file, u32 command, uaddr_t arg)
 	struct lock wanted = { .write = flock.type == F_WRLCK, .table = ofd ? nullptr : files_current(), .file = ofd ? file : nullptr, .pid = process_current()->pid };
 	TRY(range_of(file, &flock, &wanted));
 	if (get) {
-		TRY(lock_query(inode, file, &flock, &wanted));
+		TRY(lock_query(inode, &flock, &wanted));
 		return copy_out_value(arg, flock);
 	}
 	TRY(lock_allowed(file, flock.type));
@@ -427,4 +478,66 @@ sys_flock(i32 fd, u32 op)
 	err_t err = flock_file(file, op);
 	file_put(file);
 	return err;
+}
+
+/* --- /proc/locks --- */
+
+static void
+lock_show(const struct inode_locks *locks, const struct lock *scoped lock, u64 number, bool waits, file_locks_sink *sink, struct object *to)
+{
+	sink(to, &(struct file_lock_info){
+		.number = number, .waits = waits, .write = lock->write, .start = lock->start, .end = lock->end, .to_eof = lock->end == OFFSET_MAX,
+		.kind = lock->flock ? FILE_LOCK_FLOCK : lock->table != nullptr ? FILE_LOCK_POSIX : FILE_LOCK_OFD, .pid = lock->pid,
+		.dev_major = locks->dev_major, .dev_minor = locks->dev_minor, .ino = locks->ino });
+}
+
+/** An inode's locks, each followed by those that wait for it first of all. => the number of the last */
+static u64
+locks_show(struct inode_locks *locks, u64 number, file_locks_sink *sink, struct object *to)
+{
+	MUTEX_SCOPE(&locks->lock);
+	LIST_FOR(lock_list, lock, &locks->list) {
+		lock_show(locks, lock, ++number, false, sink, to);
+		LIST_FOR(waiting_list, waiter, &locks->waiting)
+			if (conflict_find(locks, &waiter->wanted) == lock)
+				lock_show(locks, &waiter->wanted, number, true, sink, to);
+	}
+	return number;
+}
+
+/** The next inode's after `locks` (null: the first), with a reference; its own is put. */
+static struct inode_locks *
+inode_locks_after(struct inode_locks *locks)
+{
+	REF_SCOPE(inode_locks, last);
+	last = locks;
+	SPIN_SCOPE(&all_lock);
+	struct inode_locks *next = last != nullptr && inode_locks_list_linked(&all, last) ? inode_locks_list_next(last) : inode_locks_list_first(&all);
+	while (next != nullptr && last != nullptr && next->serial <= last->serial)
+		next = inode_locks_list_next(next);
+	if (next != nullptr)
+		inode_locks_get(next);
+	return next;
+}
+
+void
+file_locks_list(file_locks_sink *sink, struct object *to)
+{
+	u64 number = 0;
+	for (struct inode_locks *locks = inode_locks_after(nullptr); locks != nullptr; locks = inode_locks_after(locks))
+		number = locks_show(locks, number, sink, to);
+}
+
+void
+file_locks_list_of(struct file *file, struct fd_table *table, file_locks_sink *sink, struct object *to)
+{
+	struct inode *inode = locked_inode(file);
+	if (inode == nullptr)
+		return;
+	struct inode_locks *locks = inode_locks_from(inode->locks);
+	u64 number = 0;
+	MUTEX_SCOPE(&locks->lock);
+	LIST_FOR(lock_list, lock, &locks->list)
+		if (lock->file == file || lock->table == table)
+			lock_show(locks, lock, ++number, false, sink, to);
 }

@@ -95,13 +95,17 @@ show_fdinfo(struct text *text, struct text_node *node)
 	REF_SCOPE(file, file);
 	bool cloexec = false;
 	struct inode_attr attr = {};
+	struct fd_table *files = nullptr;
 	TRY(node_file(node, &file, &cloexec));
+	TRY(files_find(node, &files));
 	struct inode *inode = file_inode(file);
 	if (inode != nullptr)
 		inode_attr(inode, &attr);
 	text_print(text, "pos:\t{}\nflags:\t0", file->position);
 	text_put_octal(text, atomic32_load_relaxed(&file->flags) | (cloexec ? O_CLOEXEC : 0));
 	text_print(text, "\nmnt_id:\t{}\nino:\t{}\n", file_mount_id(file), attr.ino);
+	put_fd_locks(text, file, files);
+	fd_table_unref(files);
 	if (file->ops->describe != nullptr)
 		text_add(text, file->ops->describe(file, bytes_from(byte_array_bytes(text_room_of(text, 65536)), text->len)));
 	return OK;

@@ -60,6 +60,11 @@ extern const struct text_special mem_special;
 /* --- fd.c --- */
 extern const struct text_special fd_special, fdinfo_special, exe_special, cwd_special, root_special, ns_special;
 
+/* --- locks.c --- */
+err_t show_locks(struct text *text, struct text_node *node);
+/** The lines "lock:" of an open file: the locks that it has, or the table. */
+void put_fd_locks(struct text *text, struct file *file, struct fd_table *files);
+
 /* --- system.c, memory_info.c, cpu.c --- */
 err_t show_cpuinfo(struct text *text, struct text_node *node);
 err_t show_meminfo(struct text *text, struct text_node *node);

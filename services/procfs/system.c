@@ -162,7 +162,7 @@ static const struct text_entry entries[] = {
 	{ .path = "slabinfo", .mode = ROOT, .show = show_slabinfo }, { .path = "buddyinfo", .mode = ALL, .show = show_buddyinfo },
 	{ .path = "kmsg", .mode = ROOT, .show = show_log }, { .path = "cadre", .mode = DIR }, { .path = "cadre/objects", .mode = ROOT, .show = show_objects },
 	FIXED("devices", FIXED_DEVICES), FIXED("swaps", FIXED_SWAPS), FIXED("partitions", FIXED_PARTITIONS), FIXED("diskstats", FIXED_EMPTY),
-	FIXED("modules", FIXED_EMPTY), FIXED("kallsyms", FIXED_EMPTY), FIXED("locks", FIXED_EMPTY), FIXED("crypto", FIXED_CRYPTO),
+	FIXED("modules", FIXED_EMPTY), FIXED("kallsyms", FIXED_EMPTY), { .path = "locks", .mode = ALL, .show = show_locks }, FIXED("crypto", FIXED_CRYPTO),
 	FIXED("execdomains", FIXED_EXECDOMAINS), FIXED("iomem", FIXED_IOMEM), FIXED("ioports", FIXED_IOPORTS), FIXED("consoles", FIXED_CONSOLES),
 	FIXED("misc", FIXED_MISC), FIXED("cgroups", FIXED_CGROUPS), FIXED("dma", FIXED_DMA), FIXED("key-users", FIXED_KEY_USERS), FIXED("keys", FIXED_EMPTY),
 	{ .path = "tty", .mode = DIR }, FIXED("tty/drivers", FIXED_TTY_DRIVERS), { .path = "tty/ldisc", .mode = DIR },

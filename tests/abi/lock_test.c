@@ -3,6 +3,7 @@
 // syscalls: fcntl flock
 #include "abi.h"
 #include <sys/file.h>
+#include <sys/sysmacros.h>
 
 static int
 lock(int fd, int command, int type, off_t start, off_t len)
@@ -204,4 +205,55 @@ TEST("a signal of input is asked for with F_SETOWN and F_SETSIG")
 	CHECK_EQ(fcntl(pair[0], F_SETFL, O_ASYNC), 0);
 	MUST(write(pair[1], "x", 1));
 	CHECK(SOON(last_signal == SIGRTMIN));
+}
+
+/** How many lines of the file are about `fd` and end so: "POSIX  ADVISORY  WRITE PID … 10 19". */
+static int
+lock_lines(const char *path, int fd, const char *kind, pid_t pid, const char *range)
+{
+	struct stat st;
+	char wanted[200], line[200], *at;
+	int found = 0;
+	MUST(fstat(fd, &st));
+	snprintf(wanted, sizeof(wanted), "%s %d %02x:%02x:%lu %s\n", kind, pid, major(st.st_dev), minor(st.st_dev), st.st_ino, range);
+	FILE *file = fopen(path, "r");
+	if (file == NULL)
+		return -1;
+	while (fgets(line, sizeof(line), file) != NULL)
+		found += (at = strchr(line, ':')) != NULL && (at = strpbrk(at, "-PFO")) != NULL && strcmp(at, wanted) == 0;
+	fclose(file);
+	return found;
+}
+
+TEST("/proc/locks has all locks, and who waits behind each; fdinfo those of the description")
+{
+	int fd = file_with("f", ""), other = open("f", O_RDWR);
+	struct flock ofd = { .l_type = F_RDLCK, .l_start = 100, .l_len = 1 };
+	char info[40], its_info[40];
+	pid_t self = getpid();
+	snprintf(info, sizeof(info), "/proc/self/fdinfo/%d", fd);
+	snprintf(its_info, sizeof(its_info), "/proc/self/fdinfo/%d", other);
+	CHECK_EQ(lock_lines("/proc/locks", fd, "POSIX  ADVISORY  WRITE", self, "10 19"), 0);
+	CHECK_EQ(lock(fd, F_SETLK, F_WRLCK, 10, 10), 0);
+	CHECK_EQ(lock(fd, F_SETLK, F_RDLCK, 50, 0), 0);
+	CHECK_EQ(flock(fd, LOCK_SH), 0);
+	CHECK_EQ(fcntl(other, F_OFD_SETLK, &ofd), 0);
+	CHECK_EQ(lock_lines("/proc/locks", fd, "POSIX  ADVISORY  WRITE", self, "10 19"), 1);
+	CHECK_EQ(lock_lines("/proc/locks", fd, "POSIX  ADVISORY  READ", self, "50 EOF"), 1);
+	CHECK_EQ(lock_lines("/proc/locks", fd, "FLOCK  ADVISORY  READ", self, "0 EOF"), 1);
+	CHECK_EQ(lock_lines("/proc/locks", fd, "OFDLCK ADVISORY  READ", -1, "100 100"), 1);
+	CHECK_EQ(lock_lines(info, fd, "POSIX  ADVISORY  WRITE", self, "10 19"), 1);
+	CHECK_EQ(lock_lines(info, fd, "FLOCK  ADVISORY  READ", self, "0 EOF"), 1);
+	CHECK_EQ(lock_lines(info, fd, "OFDLCK ADVISORY  READ", -1, "100 100"), 0);
+	CHECK_EQ(lock_lines(its_info, fd, "OFDLCK ADVISORY  READ", -1, "100 100"), 1);
+	CHECK_EQ(lock_lines(its_info, fd, "FLOCK  ADVISORY  READ", self, "0 EOF"), 0);
+	pid_t waiter = SPAWN({ int mine = open("f", O_RDWR); lock(mine, F_SETLKW, F_WRLCK, 15, 100); });
+	CHECK(SOON(lock_lines("/proc/locks", fd, "-> POSIX  ADVISORY  WRITE", waiter, "15 114") == 1));
+	CHECK_EQ(lock(fd, F_SETLK, F_UNLCK, 0, 0), 0);
+	/* The description's lock is in the way still. */
+	CHECK(SOON(lock_lines("/proc/locks", fd, "-> POSIX  ADVISORY  WRITE", waiter, "15 114") == 1));
+	ofd.l_type = F_UNLCK;
+	CHECK_EQ(fcntl(other, F_OFD_SETLK, &ofd), 0);
+	CHECK_EQ(reap(waiter), 0);
+	CHECK_EQ(lock_lines("/proc/locks", fd, "POSIX  ADVISORY  WRITE", waiter, "15 114"), 0);
 }
