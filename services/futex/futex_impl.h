@@ -91,3 +91,4 @@ err_t futex_unlock_pi(struct futex_word word);
 err_t futex_wait_requeue_pi(struct futex_word from, struct futex_word to, u32 value, u32 bitset, const struct futex_deadline *scoped deadline);
 err_t futex_requeue_pi(struct futex_word from, struct futex_word to, u32 requeue, u32 value, u64 *scoped moved);
 void futex_exit_pi(struct thread *thread);
+void futex_priority_pi(struct thread *thread);   /* its own priority has changed: those that it waits for are lent another */

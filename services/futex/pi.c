@@ -6,7 +6,7 @@
  * their real-time priority, else in order of arrival, handed over by the owner, who writes the next one's id into the word.
  *
  * While a real-time thread waits, the owner is lent its priority, and whoever the owner waits for in turn. What a thread is lent is found
- * out anew whenever it may have changed, from all that wait; a change of a waiter's own priority while it waits is not followed.
+ * out anew whenever it may have changed, from all that wait.
  *
  * Source: futex(2), "Priority-inheritance futexes".
  * Lock order: pi_lock of a key → pi_boost_lock → a bucket.
@@ -92,6 +92,16 @@ pi_boost(u32 tid)
 	}
 }
 
+void
+futex_priority_pi(struct thread *thread)
+{
+	if (atomic32_load(&pi_waiters) == 0)
+		return;
+	u32 owner = pi_standing(atomic32_load(&thread->tid)).owner;
+	if (owner != 0)
+		pi_boost(owner);
+}
+
 /** Whether `owner` waits for the running thread, by however many others. */
 static bool
 pi_is_deadlock(u32 owner)
@@ -119,8 +129,7 @@ pi_boost_new(const struct vm_futex_key *scoped key, u32 tid)
 		pi_boost(tid);
 }
 
-
-/** Whether another waits behind the first. */
+/** Notes for all that wait for the lock whom they wait for. */
 static void
 pi_set_owner(const struct vm_futex_key *scoped key, u32 owner)
 {

@@ -21,7 +21,7 @@ static u32 bucket_bits;                     /* [boot] */
 
 static void futex_clock_stepped(void);
 static void futex_thread_exit(struct thread *thread);
-static const struct thread_watch futex_watch = { .exit = futex_thread_exit };
+static const struct thread_watch futex_watch = { .exit = futex_thread_exit, .priority = futex_priority_pi };
 
 void
 futex_init(void)

@@ -20,6 +20,7 @@ struct proc_facts {
 	u64 user_ns, kernel_ns, minor, major;
 	u32 threads;
 	u64 affinity; struct sched_switches switches;
+	u32 rank;                           /* its real-time priority, or a higher one that it is lent */
 };
 
 void
@@ -76,6 +77,7 @@ facts_read(const struct text_node *node, struct process *process, struct thread 
 		facts->usage = vm_map_usage(map), facts->layout = vm_map_layout(map);
 	if (thread->sched != nullptr) {
 		facts->sched = sched_params_get(thread->sched);
+		facts->rank = sched_rank(thread->sched);
 		facts->affinity = sched_affinity_get(thread->sched).bits;
 		facts->switches = sched_switches_get(thread->sched);
 	}
@@ -97,11 +99,11 @@ put_signed(struct text *text, i64 value)
 	text_put_signed(text, value);
 }
 
-/** Linux' kernel priority: 20 + nice, or below -1 in real time. */
+/** Linux' kernel priority, with what it is lent: 20 + nice, or below -1 in real time. */
 static i64
-priority_of(const struct sched_params *scoped sched)
+priority_of(const struct proc_facts *scoped facts)
 {
-	return sched->priority != 0 ? -1 - (i64)sched->priority : 20 + sched->nice;
+	return facts->rank != 0 ? -1 - (i64)facts->rank : 20 + facts->sched.nice;
 }
 
 static void
@@ -140,7 +142,7 @@ stat_times(struct text *text, struct process *process, struct thread *thread, co
 	put(text, ticks_of(facts->kernel_ns));
 	put(text, ticks_of(atomic64_load_relaxed(&process->children_user_ns)));
 	put(text, ticks_of(atomic64_load_relaxed(&process->children_kernel_ns)));
-	put_signed(text, priority_of(&facts->sched));
+	put_signed(text, priority_of(facts));
 	put_signed(text, facts->sched.nice);
 	put(text, facts->threads);
 	put(text, 0);
@@ -434,7 +436,7 @@ show_sched(struct text *text, struct text_node *node)
 	text_print(text, "nr_voluntary_switches                        : {}\n", facts.switches.voluntary);
 	text_print(text, "nr_involuntary_switches                      : {}\n", facts.switches.involuntary);
 	text_print(text, "policy                                       : {}\n", (u32)facts.sched.class);
-	text_print(text, "prio                                         : {}\n", priority_of(&facts.sched) + 100);
+	text_print(text, "prio                                         : {}\n", priority_of(&facts) + 100);
 	return OK;
 }
 

@@ -125,6 +125,7 @@ sched_apply(i32 pid, const struct sched_request *scoped request)
 	TRY(request_rights(thread, request));
 	atomic32_store_relaxed(&thread->sched_reset, request->reset_on_fork ? 1 : 0);
 	sched_params_set(thread->sched, &request->params);
+	thread_watch_priority(thread);
 	return OK;
 }
 

@@ -124,6 +124,16 @@ thread_watch_exit(struct thread *thread)
 }
 
 void
+thread_watch_priority(struct thread *thread)
+{
+	for (u32 i = 0; i < watch_count; i++) {
+		const struct thread_watch *watch = ELEM(watches, i)->watch;
+		if (watch->priority != nullptr)
+			watch->priority(thread);
+	}
+}
+
+void
 thread_watch_process_exit(struct process *process)
 {
 	for (u32 i = watch_count; i > 0; i--) {

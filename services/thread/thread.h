@@ -168,13 +168,14 @@ void thread_kick(struct thread *thread, u32 work);
 
 /**
  * What a service above does at turns in a thread's life; missing ones: nothing. Registered once at boot, called in the order of registration
- * (exit: the reverse). All but `fork` run as the thread itself, without locks.
+ * (exit: the reverse). All but `fork` and `priority` run as the thread itself, without locks.
  */
 struct thread_watch {
 	err_t (*fork)(struct thread *thread, struct thread *parent, u64 clone_flags);  /* parent null: the first thread. => an error fails the clone; `exit` is not called then */
 	void (*exec)(struct thread *thread);              /* past the point of no return, the only thread */
 	void (*exit)(struct thread *thread);              /* still has its map and files */
 	void (*process_exit)(struct process *process);    /* as the last thread, after its `exit` */
+	void (*priority)(struct thread *thread);          /* a call has set its scheduling class and priority; the caller is any thread, without locks */
 	void (*thread_free)(struct thread *thread);       /* the object goes; any context that can put */
 	void (*process_free)(struct process *process);    /* likewise */
 };
@@ -183,6 +184,7 @@ err_t thread_watch_fork(struct thread *thread, struct thread *parent, u64 clone_
 void thread_watch_exec(struct thread *thread);
 void thread_watch_exit(struct thread *thread);
 void thread_watch_process_exit(struct process *process);
+void thread_watch_priority(struct thread *thread);
 
 /** Turns EINTR of a wait into the wish to be restarted after SA_RESTART handlers; all else stays. */
 static inline err_t restartable(err_t err) { return err == EINTR ? ERESTARTSYS : err; }

@@ -440,6 +440,42 @@ TEST("the lock goes to the highest priority, else to who came first")
 	CHECK_EQ(p.sched_priority, 0);
 }
 
+/** The kernel's priority of the process' first thread: 20 + nice, or -1 - the real-time priority, its own or a lent one. */
+static int
+own_priority(void)
+{
+	char text[600] = "";
+	int fd = open("/proc/self/stat", O_RDONLY), priority = 1000;
+	read(fd, text, sizeof(text) - 1);
+	close(fd);
+	char *at = strrchr(text, ')');
+	if (at != NULL)
+		sscanf(at + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %d", &priority);
+	return priority;
+}
+
+TEST("who waits is given another priority: the holder is lent that, and loses it")
+{
+	struct sched_param realtime = { .sched_priority = 40 }, fair = {};
+	pi_tid[0] = 0;
+	CHECK_EQ(futex(&pi_word, FUTEX_LOCK_PI, 0, NULL, NULL, 0), 0);
+	pthread_t waiter = start_realtime(lock_first, 0);
+	wait_for_waiter(0);
+	CHECK_EQ(own_priority(), 20);
+	CHECK_EQ(sched_setscheduler(pi_tid[0], SCHED_FIFO, &realtime), 0);
+	CHECK_EQ(own_priority(), -41);
+	realtime.sched_priority = 7;
+	CHECK_EQ(sched_setparam(pi_tid[0], &realtime), 0);
+	CHECK_EQ(own_priority(), -8);
+	CHECK_EQ(sched_setscheduler(pi_tid[0], SCHED_OTHER, &fair), 0);
+	CHECK_EQ(own_priority(), 20);
+	CHECK_EQ(sched_setscheduler(pi_tid[0], SCHED_RR, &realtime), 0);
+	CHECK_EQ(own_priority(), -8);
+	CHECK_EQ(futex(&pi_word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0), 0);
+	pthread_join(waiter, NULL);
+	CHECK_EQ(own_priority(), 20);
+}
+
 static void *
 lock_both(void *arg)
 {
