@@ -42,6 +42,9 @@ SANITIZE_hosted-tsan  := -fsanitize=thread
 SANITIZE_hosted-cov   := -fprofile-instr-generate -fcoverage-mapping
 SANITIZE := $(SANITIZE_$(TARGET))
 MACHINE  += $(SANITIZE)
+# Each load and store is a place where a seeded run can be interrupted (framework/arch/hosted/seeded.c, which is not one).
+POINTS_hosted-asan := -fsanitize-coverage=func,trace-loads,trace-stores
+POINTS   := $(POINTS_$(TARGET))
 endif
 
 # Generated headers that services include: below services/, where safec wants a service's headers to lie. Not checked in.
@@ -99,7 +102,7 @@ test run bench:
 $(OUT)/framework/%.o: framework/%.c Makefile
 	@mkdir -p $(@D)
 	@echo '  CC    $<'
-	$(Q)$(CC) $(FRAMEWORK) $(if $(findstring /test/,$<),,$(LTO)) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(FRAMEWORK) $(if $(findstring $(ARCHDIR)/,$<),,$(POINTS)) $(if $(findstring /test/,$<),,$(LTO)) -MMD -MP -c -o $@ $<
 
 $(OUT)/framework/%.o: framework/%.S Makefile
 	@mkdir -p $(@D)
@@ -118,7 +121,7 @@ $(OUT)/framework/arch/hosted/stub_image.o: $(OUT)/stub.elf
 $(OUT)/tests/unit/%.o: tests/unit/%.c Makefile | $(GEN_HDR)
 	@mkdir -p $(@D)
 	@echo '  CC    $<'
-	$(Q)$(CC) $(FRAMEWORK) -I$(GEN_INC) $(call deps_of,services/init) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(FRAMEWORK) $(POINTS) -I$(GEN_INC) $(call deps_of,services/init) -MMD -MP -c -o $@ $<
 
 # A service is checked, its options are checked, then it is compiled: one rule, so that none of the three can be left out.
 # (A hosted build is for tests under sanitizers, which take the place of some of the options: there the options go unchecked.)
@@ -129,14 +132,14 @@ $(patsubst $(OUT)/$(OUT)/%,$(OUT)/%,$(OUT)/$(1))/%.o: $(1)/%.c $(SAFEC) Makefile
 	$(if $(HOSTED),,$(Q)$(SAFEC) --check-flags -- $(SAFE) $(LTO) $(2))
 	$(Q)$(SAFEC) -o $$(@:.o=.safec) $$< -- $(SAFE) $(LTO) $(2)
 	@echo '  CC    $$<'
-	$(Q)$(CC) $(SAFE) $(LTO) $(2) -MMD -MP -c -o $$@ $$<
+	$(Q)$(CC) $(SAFE) $(POINTS) $(LTO) $(2) -MMD -MP -c -o $$@ $$<
 endef
 # Tests of services: framework code, as all tests, which sees what its module sees.
 define SERVICE_TEST_RULE
 $(OUT)/$(1)/%.o: $(1)/%.c Makefile | $(GEN_HDR)
 	@mkdir -p $$(@D)
 	@echo '  CC    $$<'
-	$(Q)$(CC) $(FRAMEWORK) -I$(GEN_INC) $(2) -MMD -MP -c -o $$@ $$<
+	$(Q)$(CC) $(FRAMEWORK) $(POINTS) -I$(GEN_INC) $(2) -MMD -MP -c -o $$@ $$<
 endef
 # Modules that a service may include headers of: services/<module>/deps, one name a line; itself always. A folder in a module is of it.
 module_of = $(word 2,$(subst /, ,$(1)))

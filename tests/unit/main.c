@@ -2,7 +2,7 @@
 /**
  * The services' part of a test image: runs the unit tests that are linked in, and powers off with 0 where all passed.
  *
- * Command line: `filter=TEXT` only tests whose "file: name" contains TEXT, `skip=TEXT` none of those; `list` names them; `timeout=SECONDS` of one test (180).
+ * Command line: `filter=TEXT` only tests whose "file: name" contains TEXT, `skip=TEXT,TEXT…` none of those; `list` names them; `timeout=SECONDS` of one test (180).
  * Each test runs in a task of its own. A test also fails where it leaves heap objects or frames behind.
  */
 #include "program.h"
@@ -81,6 +81,20 @@ contains(struct cbytes text, struct cbytes part)
 	return false;
 }
 
+/** Whether `text` has one of the parts, which commas separate, in it. */
+static bool
+contains_any(struct cbytes text, struct cbytes parts)
+{
+	for (size_t from = 0, at = 0; at <= parts.len; at++) {
+		if (at < parts.len && parts.ptr[at] != ',')
+			continue;
+		if (at > from && contains(text, cbytes_sub(parts, from, at - from)))
+			return true;
+		from = at + 1;
+	}
+	return false;
+}
+
 static bool
 chosen(const struct test *test, struct cbytes filter, struct cbytes skip)
 {
@@ -88,7 +102,7 @@ chosen(const struct test *test, struct cbytes filter, struct cbytes skip)
 	struct bytes room = { name, sizeof(name) };
 	size_t len = format_text(room, "{}: {}", text_of(test->file), text_of(test->name));
 	struct cbytes full = { name, MIN(len, sizeof(name)) };
-	return contains(full, filter) && (skip.len == 0 || !contains(full, skip));
+	return contains(full, filter) && !contains_any(full, skip);
 }
 
 /** The tests that are chosen, sorted by file; the order within a file stays. */

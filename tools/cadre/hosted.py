@@ -31,11 +31,14 @@ class Machine:
     log: str | None = None
     serials: tuple = ("stdio",)
     backend: str | None = None   # seccomp or ptrace; None: what the host allows
+    seed: int | None = None      # of a deterministic run
+    events: str | None = None    # where that lists what happened
 
     def command(self):
         args = [self.kernel, "--cpus", str(self.smp), "--mem", self.mem, *(word for line in self.serials for word in ("--serial", str(line)))]
-        for name, value in (("--append", self.append.strip()), ("--initrd", self.initrd), ("--log", self.log), ("--backend", self.backend)):
-            args += [name, value] if value else []
+        for name, value in (("--append", self.append.strip()), ("--initrd", self.initrd), ("--log", self.log), ("--backend", self.backend),
+                            ("--seed", self.seed), ("--events", self.events)):
+            args += [name, str(value)] if value not in (None, "") else []
         return args
 
     @staticmethod

@@ -71,6 +71,8 @@ def main():
                      help="which kernel (default: cadre); linux is Debian's, on the same machine with the same initramfs")
     run.add_argument("--target", default="qemu", choices=("qemu", "hosted", "hosted-asan", "hosted-tsan"),
                      help="where: a machine of QEMU's (default), or the kernel as a process of this host, with the sanitizer of that name")
+    run.add_argument("--seed", type=int, metavar="N", help="a deterministic run, hosted on one CPU: all that happens follows from N")
+    run.add_argument("--events", metavar="FILE", help="with --seed: list what happened")
     run.add_argument("--trace", action="store_true", help="print system calls on standard error, as strace would")
     run.add_argument("--log", default="file", choices=("file", "console"),
                      help="where the kernel log goes: build/run.log (default) or among the console's output")

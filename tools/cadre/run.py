@@ -53,7 +53,7 @@ def machine_for(args, image, serials, log, **more):
 
 def hosted_machine_for(args, image, log, status, terminal, errors):
     words = ["rdinit=/.cadre/init", args.append, "trace" if args.trace else ""]
-    return hosted.Machine(kernel=str(hosted.made(args.target)), smp=args.smp, mem=args.mem or memory_for(image), initrd=str(image), log=str(log),
+    return hosted.Machine(kernel=str(hosted.made(args.target)), smp=args.smp if args.seed is None else 1, seed=args.seed, events=args.events, mem=args.mem or memory_for(image), initrd=str(image), log=str(log),
                           append=" ".join(word for word in words if word), serials=("terminal" if terminal else "stdio", errors, status, "null"))
 
 
@@ -95,6 +95,8 @@ def main(args):
         return hello(args)
     if args.target != "qemu" and (args.kernel != "cadre" or args.gdb):
         sys.exit("cadre: --target hosted runs Cadre only, and without --gdb: ./cadre debug")
+    if args.target == "qemu" and args.seed is not None:
+        sys.exit("cadre: --seed is for --target hosted and hosted-asan: QEMU's machines are not deterministic")
     if args.kernel == "cadre" and args.target == "qemu":
         build("build/x86_64/cadre.elf")
     terminal = not args.command or sys.stdin.isatty() and sys.stdout.isatty()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // Kernel threads as fibres, with what the sanitizers want to be told of them.
 #include <hosted.h>
+#include <task/task_impl.h>
 #include <user/user_impl.h>
 
 /* The context that this thread left last: whose stack bounds ASan tells on arrival. */
@@ -91,6 +92,8 @@ hosted_fiber_start(void)
 [[clang::disable_sanitizer_instrumentation]] void
 arch_context_switch(struct arch_context *from, struct arch_context *to)
 {
+	if (hosted_seeded)
+		seeded_event(TEXT("switch"), (const u64[]){ cpu_table[0]->current->id }, 1);
 	if (__sanitizer_start_switch_fiber != nullptr) {
 		left = from;
 		__sanitizer_start_switch_fiber(&from->fake_stack, (void *)to->stack_bottom, to->stack_size);

@@ -22,11 +22,13 @@ arch_log_write(const u8 *text, size_t len)
 	if (hosted_log < 0)
 		return arch_console_write(text, len);
 	u64 flags = arch_irq_save();
+	if (hosted_seeded)
+		seeded_event(TEXT("log"), (const u64[]){ len, seeded_digest(text, len) }, 2);
 	hosted_write(hosted_log, text, len);
 	arch_irq_restore(flags);
 }
 
-bool cpu_random(u64 *out) { *out = 0; return false; }
+bool cpu_random(u64 *out) { *out = 0; return hosted_seeded && seeded_random(out); }
 
 /** The last page below the physical limit plays an interrupt controller. */
 bool
@@ -43,6 +45,7 @@ arch_power_off(u8 status)
 	arch_irq_disable();
 	hosted_uart_flush();
 	hosted_terminal_restore();
+	seeded_end();
 	if (__llvm_profile_write_file != nullptr)
 		__llvm_profile_write_file();
 	exit(status);

@@ -156,6 +156,7 @@ guest_start(struct guest *guest, u32 index)
 		guest->slot->error = 0;
 		guest->slot->parent = (u32)HOST_CALL(HOST_GETPID);
 		guest->slot->filtered = guest_backend->filtered;
+		guest->slot->untimed = hosted_seeded;
 		long process = spawn(offset);
 		if (process < 0)
 			guest_impossible(TEXT("clone is refused"), (u64)-process);
@@ -179,7 +180,7 @@ guest_start_any(struct guest *guest, u32 index)
 {
 	static const struct cbytes missing[] = {
 		[STUB_BEGUN] = TEXT("it does not let a program in a memory file be executed (execveat)"), [STUB_ALONE] = TEXT("munmap is refused"),
-		[STUB_SIGNALS] = TEXT("signals are refused"), [STUB_ORPHAN] = TEXT("prctl or robust futexes are refused"),
+		[STUB_SIGNALS] = TEXT("signals are refused"), [STUB_UNTIMED] = TEXT("PR_SET_TSC is refused"), [STUB_ORPHAN] = TEXT("prctl or robust futexes are refused"),
 		[STUB_FILTER] = TEXT("seccomp filters are refused"), [STUB_READY] = TEXT("ptrace is refused"),
 	};
 	bool started = guest_start(guest, index);
@@ -248,7 +249,7 @@ guest_run(struct guest *guest)
 	for (;;) {
 		enum guest_stop stop = GUEST_UNWANTED;
 		__atomic_store_n(&arch->guest, guest->process, __ATOMIC_SEQ_CST);
-		if (__atomic_load_n(arch->pending, __ATOMIC_SEQ_CST) == 0) {
+		if (!hosted_events_wait(arch)) {
 			stop = guest_backend->run(guest);
 			guest->slot->ncommands = 0;
 		}

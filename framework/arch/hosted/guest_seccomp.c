@@ -8,7 +8,7 @@
 #include <arch/string.h>
 
 enum : u32 { UCONTEXT_REGS = 40, SIGINFO_CALL_AT = 16, SIGINFO_CALL_ARCH = 28 };
-enum : u64 { LOOK_NS = 200 * NS_PER_MS };
+enum : u64 { LOOK_NS = 200 * NS_PER_MS, LOOK_SEEDED_NS = 20 * NS_PER_MS };
 
 /** The kernel's view of [at, at + len) in the slot; null: it is not there, since the program has written on its stub. */
 static u8 *
@@ -42,8 +42,12 @@ seccomp_run(struct guest *guest)
 	hosted_futex_wake(&slot->state);
 	while ((state = __atomic_load_n(&slot->state, __ATOMIC_SEQ_CST)) == guest->running)
 		/* The host tells of a death while it ran; one while it was stopped has to be looked for. */
-		if (hosted_futex_wait(&slot->state, state, LOOK_NS) == -HOST_ETIMEDOUT && guest_is_dead(guest))
-			break;
+		if (hosted_futex_wait(&slot->state, state, hosted_seeded ? LOOK_SEEDED_NS : LOOK_NS) == -HOST_ETIMEDOUT) {
+			if (guest_is_dead(guest))
+				break;
+			if (hosted_seeded && seeded_watch(guest->process))
+				guest_kick(this_cpu());
+		}
 	if (state == STUB_STOPPED && event_read(guest))
 		return GUEST_STOPPED;
 	guest_end(guest);

@@ -24,17 +24,17 @@ enum : int {
 };
 
 enum : long {
-	HOST_READ = 0, HOST_WRITE = 1, HOST_OPEN = 2, HOST_CLOSE = 3, HOST_FSTAT = 5, HOST_POLL = 7, HOST_RT_SIGACTION = 13, HOST_RT_SIGPROCMASK = 14,
+	HOST_READ = 0, HOST_WRITE = 1, HOST_OPEN = 2, HOST_CLOSE = 3, HOST_FSTAT = 5, HOST_POLL = 7, HOST_LSEEK = 8, HOST_RT_SIGACTION = 13, HOST_RT_SIGPROCMASK = 14,
 	HOST_IOCTL = 16, HOST_DUP2 = 33, HOST_GETPID = 39, HOST_WAIT4 = 61, HOST_KILL = 62, HOST_FCNTL = 72, HOST_FTRUNCATE = 77, HOST_PTRACE = 101,
 	HOST_SIGALTSTACK = 131, HOST_PERSONALITY = 135, HOST_SETRLIMIT = 160, HOST_GETTID = 186, HOST_FUTEX = 202, HOST_SCHED_SETAFFINITY = 203,
-	HOST_SCHED_GETAFFINITY = 204, HOST_EXIT_GROUP = 231, HOST_TGKILL = 234, HOST_WAITID = 247, HOST_EVENTFD2 = 290, HOST_PROCESS_VM_READV = 310,
+	HOST_SCHED_GETAFFINITY = 204, HOST_CLOCK_GETTIME = 228, HOST_EXIT_GROUP = 231, HOST_TGKILL = 234, HOST_WAITID = 247, HOST_EVENTFD2 = 290, HOST_PROCESS_VM_READV = 310,
 	HOST_MEMFD_CREATE = 319, HOST_EXECVEAT = 322, HOST_CLOSE_RANGE = 436,
 };
 
 enum : u64 { HOST_F_DUPFD_CLOEXEC = 1030, HOST_O_WRITE_ANEW = 1 | 0100 | 01000 | 02000 /* and append */ };
 
 /* The program's status where the host does not let it run user programs. */
-enum : u8 { HOSTED_CANNOT_RUN = 125 };
+enum : u8 { HOSTED_CANNOT_RUN = 125, HOSTED_IDLE_FOR_EVER = 124 };
 
 enum : long { HOST_EINTR = 4, HOST_EAGAIN = 11, HOST_ETIMEDOUT = 110 };
 enum : short { HOST_POLLIN = 1, HOST_POLLOUT = 4 };
@@ -62,15 +62,49 @@ host_call(long number, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 [[gnu::weak]] void __sanitizer_symbolize_pc(void *pc, const char *format, char *out, size_t size);
 [[gnu::weak]] int __llvm_profile_write_file(void);
 
-/** Interrupts come as signals, at any instruction; under TSan, which delays signals, at poll points only. */
+/* --- seeded.c: deterministic runs --- */
+extern bool hosted_seeded;                   /* [const] time is virtual, and nothing depends on the host's */
+enum : u64 { SEEDED_UNMASK_NS = 10, SEEDED_CLOCK_NS = 20, SEEDED_PAUSE_NS = 100, SEEDED_USER_NS = 500 };
+/** `trace`: a descriptor that the events are listed on, or -1. Once there is the boot CPU; its time begins. */
+void seeded_start(u64 seed, int trace);
+/** So much time passes, and what is due then waits to be taken. Interrupts may be masked. */
+void seeded_pass(u64 ns);
+/** A place where an interrupt can come, unless masked: as seeded_pass, and takes it. */
+void seeded_point(u64 ns);
+u64 seeded_clock(void);
+u64 seeded_realtime(void);
+void seeded_timer(u64 deadline_ns);
+bool seeded_random(u64 *out);
+/** Lets time pass until an event waits. */
+void seeded_idle(void);
+/** What has happened, of all that could differ between two runs; nothing where the run is not seeded. Interrupts are masked. */
+void seeded_event(struct cbytes what, const u64 *values, u32 n);
+void seeded_user(struct cbytes what, const struct user_regs *regs, u64 kind);
+/** A word for what is too long to be listed. */
+u64 seeded_digest(const void *data, size_t len);
+/** From here on the run depends on the host. */
+void seeded_parted(const char *why);
+/** The host has waited long for a user program. => true: it is to be interrupted */
+bool seeded_watch(i32 process);
+void seeded_end(void);
+
+/** Interrupts come as signals, at any instruction; where runs are seeded, and under TSan, which delays signals, at poll points only. */
 static inline bool
 hosted_by_signal(void)
 {
-	return __tsan_create_fiber == nullptr;
+	return !hosted_seeded && __tsan_create_fiber == nullptr;
 }
 
 /* --- events of a vCPU: bits of its `hosted_pending` --- */
-enum hosted_event : u32 { HOSTED_IPI = 1 /* shifted by enum ipi_kind */, HOSTED_TIMER = 8, HOSTED_IRQ = 16 };
+enum hosted_event : u32 {
+	HOSTED_IPI = 1 /* shifted by enum ipi_kind */, HOSTED_TIMER = 8, HOSTED_IRQ = 16,
+	HOSTED_LOOK = 32 /* no event: set for ever where each unmasking is to be noticed */,
+};
+static inline bool
+hosted_events_wait(const struct arch_cpu *arch)
+{
+	return (__atomic_load_n(arch->pending, __ATOMIC_SEQ_CST) & ~(u32)HOSTED_LOOK) != 0;
+}
 /** Posts an event to a CPU and gets its attention. Any thread. */
 void hosted_post(u32 cpu, u32 event);
 
@@ -87,6 +121,8 @@ extern int hosted_log;                       /* [const] descriptor of the kernel
 bool hosted_uart_add(int in, int out);
 void hosted_uart_start(void);
 void hosted_uart_flush(void);                /* sends what serial ports have gathered, if the host takes it */
+/** Seeded runs, which have no thread for it: takes input, waiting for it so many milliseconds (-1: for ever). => some came, or the last of it */
+bool hosted_uart_receive(int wait_ms);
 void hosted_terminal_raw(void);              /* standard input, if it is a terminal */
 void hosted_terminal_restore(void);          /* any context, also after a failure */
 /** A thread of the host that takes none of the vCPUs' signals. */

@@ -107,7 +107,7 @@ initrd_read(int fd, u64 len)
 
 /* --- options --- */
 
-static struct { u64 mem, initrd_len; int initrd; bool raw; } options = { .mem = 128 * MIB, .initrd = -1 };
+static struct { u64 mem, initrd_len, seed; int initrd, trace; bool raw; } options = { .mem = 128 * MIB, .initrd = -1, .trace = -1 };
 
 static void
 option_cpus(const char *value)
@@ -156,12 +156,28 @@ option_backend(const char *name)
 		die("hosted: --backend is seccomp or ptrace\n");
 }
 
+static void
+option_seed(const char *value)
+{
+	hosted_seeded = true;
+	options.seed = size_parse(value);
+	/* Unit tests whose programs spin until somebody else has done something: no virtual time passes there. */
+	cmdline_add("skip=", "never_call,nobody_elses,while_they_are_loaded");
+}
+
+static void
+option_events(const char *path)
+{
+	u64 len;
+	options.trace = file_open(path, HOST_O_WRITE_ANEW, &len);
+}
+
 static void option_append(const char *words) { cmdline_add(words, ""); }
 static void option_filter(const char *text) { cmdline_add("filter=", text); }
 
 static const struct { const char *name; void (*take)(const char *value); } known[] = {
 	{ "--cpus", option_cpus }, { "--mem", option_mem }, { "--initrd", option_initrd }, { "--log", option_log }, { "--serial", option_serial },
-	{ "--backend", option_backend }, { "--append", option_append }, { "--filter", option_filter },
+	{ "--backend", option_backend }, { "--seed", option_seed }, { "--events", option_events }, { "--append", option_append }, { "--filter", option_filter },
 };
 
 static void
@@ -171,7 +187,7 @@ option_take(const char *name, const char *value)
 		if (text_is(name, known[i].name) && value != nullptr)
 			return known[i].take(value);
 	die("usage: [--cpus N] [--mem SIZE] [--initrd FILE] [--log FILE] [--serial terminal|stdio|null|FD|FILE]… [--append WORDS]\n"
-	    "       [--backend seccomp|ptrace] [--filter SUBSTR] [--list] [KEY=VALUE …]\n");
+	    "       [--backend seccomp|ptrace] [--seed N [--events FILE]] [--filter SUBSTR] [--list] [KEY=VALUE …]\n");
 }
 
 int
@@ -187,12 +203,14 @@ main(int argc, char **argv)
 			option_take(argv[i], argv[i + 1]), i++;
 	}
 	/* Policies that lie race by design: what they do to the services' run queue is of no interest to TSan. */
-	if (!hosted_by_signal())
+	if (__tsan_create_fiber != nullptr)
 		cmdline_add("skip=", "policy_test");
 	/* The sanitizers' symbolizer is a process: it is started now, from a stack of the host's and with one thread. */
 	char name[64];
 	if (__sanitizer_symbolize_pc != nullptr)
 		__sanitizer_symbolize_pc(main, "%f", name, sizeof(name));
+	if (hosted_seeded && (info.ncpus != 1 || __tsan_create_fiber != nullptr))
+		die("hosted: --seed is for one CPU, and not for the thread sanitizer\n");
 	memory_init(options.mem, options.initrd_len);
 	initrd_read(options.initrd, options.initrd_len);
 	hosted_traps_init();
@@ -202,5 +220,7 @@ main(int argc, char **argv)
 		hosted_terminal_raw();
 	struct cpu *cpu = cpu_area_create(0);
 	hosted_thread_init(cpu);
+	if (hosted_seeded)
+		seeded_start(options.seed, options.trace);
 	framework_main(&info);
 }

@@ -62,18 +62,22 @@ thread_wake(void)
 }
 
 static bool
-host_ready(int fd, short events)
+host_ready(int fd, short events, int wait_ms)
 {
 	struct { int fd; short events, got; } poll = { .fd = fd, .events = events };
-	return HOST_CALL(HOST_POLL, &poll, 1, 0) == 1;
+	return HOST_CALL(HOST_POLL, &poll, 1, wait_ms) == 1;
 }
 
-/** Sends what the host takes without waiting. At most a page at a time: so much fits in a pipe that is ready. */
+/** Sends what the host takes without waiting; where runs are seeded there is no thread to send the rest. At most a page at a time: so much fits in a pipe that is ready. */
 static void
 flush_locked(struct uart *uart)
 {
+	if (hosted_seeded)
+		seeded_event(TEXT("sent"), (const u64[]){ (u64)(uart - uarts), uart->nsent, seeded_digest(uart->sent, uart->nsent) }, 3);
 	while (uart->nsent > 0 && uart->out >= 0) {
-		if (!host_ready(uart->out, HOST_POLLOUT)) {
+		if (!host_ready(uart->out, HOST_POLLOUT, hosted_seeded ? -1 : 0)) {
+			if (hosted_seeded)
+				continue;
 			uart->blocked = true;
 			thread_wake();
 			return;
@@ -244,7 +248,7 @@ bool
 arch_console_read(u8 *out)
 {
 	if (!any_present)
-		return host_ready(0, HOST_POLLIN) && HOST_CALL(HOST_READ, 0, out, 1) == 1;
+		return host_ready(0, HOST_POLLIN, 0) && HOST_CALL(HOST_READ, 0, out, 1) == 1;
 	u64 flags = uart_lock(&uarts[0]);
 	bool got = uarts[0].head != uarts[0].tail;
 	*out = receive_locked(&uarts[0]);
@@ -264,6 +268,8 @@ receive_from_host(struct uart *uart)
 	u32 room = RECEIVED_MAX - (uart->head - uart->tail);
 	uart_unlock(uart, flags);
 	long n = room == 0 ? 0 : HOST_CALL(HOST_READ, uart->in, bytes, MIN(room, (u32)sizeof(bytes)));
+	if (hosted_seeded && n > 0 && HOST_CALL(HOST_LSEEK, uart->in, 0, 1) < 0)
+		seeded_parted("input that is no file's");
 	flags = uart_lock(uart);
 	if (room > 0 && n <= 0 && n != -HOST_EINTR && n != -HOST_EAGAIN)
 		uart->in = -1;
@@ -314,6 +320,23 @@ uart_thread(void *unused)
 }
 
 bool
+hosted_uart_receive(int wait_ms)
+{
+	struct poll_entry entries[2 * UARTS];
+	for (u32 i = 0; i < UARTS; i++)
+		poll_fill(&uarts[i], entries + 2 * i);
+	bool any = false;
+	for (u32 i = 0; i < UARTS; i++)
+		any |= entries[2 * i].fd >= 0;
+	if (!any || HOST_CALL(HOST_POLL, entries, COUNTOF(entries), wait_ms) <= 0)
+		return false;
+	for (u32 i = 0; i < UARTS; i++)
+		if (entries[2 * i].got != 0)
+			receive_from_host(&uarts[i]);
+	return true;
+}
+
+bool
 hosted_uart_add(int in, int out)
 {
 	for (u32 i = 0; i < UARTS; i++) {
@@ -329,7 +352,7 @@ hosted_uart_add(int in, int out)
 void
 hosted_uart_start(void)
 {
-	if (!any_present)
+	if (!any_present || hosted_seeded)
 		return;
 	wake_fd = (int)HOST_CALL(HOST_EVENTFD2, 0, 0);
 	hosted_host_thread(uart_thread, nullptr);

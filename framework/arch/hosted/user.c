@@ -103,6 +103,32 @@ call_decode(struct guest *guest, struct user_event *event)
 	}
 }
 
+/**
+ * RDTSC and RDTSCP, which fault where time is virtual: they read the virtual clock, a tick a nanosecond, of CPU 0. => false: it was neither.
+ */
+static bool
+counter_read(struct guest *guest)
+{
+	static const u8 texts[][3] = { { 0x0f, 0x31 }, { 0x0f, 0x01, 0xf9 } };
+	u64 at = guest->regs[GUEST_RIP], seen, len = 2;
+	for (u64 i = 0; i < len; i++) {
+		u64 pte = mirror_walk(at + i, USER_ACCESS_EXEC, &seen);
+		u8 byte = pte == 0 ? 0 : ((const u8 *)phys_to_virt(arch_pte_pa(pte)))[(at + i) % PAGE_SIZE];
+		if (i == 1 && byte == texts[1][1])
+			len = 3;
+		if (byte != texts[len - 2][i])
+			return false;
+	}
+	seeded_pass(SEEDED_CLOCK_NS);
+	u64 now = seeded_clock();
+	guest->regs[GUEST_RAX] = (u32)now;
+	guest->regs[GUEST_RDX] = now >> 32;
+	if (len == 3)
+		guest->regs[GUEST_RCX] = 0;
+	guest->regs[GUEST_RIP] += len;
+	return true;
+}
+
 /** => false: nothing that concerns the kernel; the program goes on */
 static bool
 event_decode(struct guest *guest, struct user_event *event)
@@ -116,6 +142,8 @@ event_decode(struct guest *guest, struct user_event *event)
 		guest_impossible(TEXT("it has no memory left"), 0);
 	if (trap == EXCEPTION_PAGE)
 		return !fault_decode(guest, event);
+	if (hosted_seeded && trap == EXCEPTION_PROTECTION && counter_read(guest))
+		return false;
 	*event = (struct user_event){ .kind = USER_EXCEPTION, .vector = (u8)trap, .error = (u32)guest->regs[GUEST_ERROR] };
 	if (trap == EXCEPTION_DEBUG)
 		event->error = DR6_STEP;
@@ -141,6 +169,9 @@ arch_user_enter(struct user_context *context, struct user_event *event)
 	struct guest *guest = guest_here();
 	enum guest_stop stop;
 	hosted_uart_flush();
+	if (hosted_seeded)
+		seeded_pass(SEEDED_USER_NS);
+	seeded_user(TEXT("user"), &context->regs, 0);
 	if (!regs_load(guest, &context->regs)) {
 		*event = (struct user_event){ .kind = USER_EXCEPTION, .vector = EXCEPTION_PROTECTION };
 		return;
@@ -157,6 +188,7 @@ arch_user_enter(struct user_context *context, struct user_event *event)
 		*event = (struct user_event){ .kind = USER_EXCEPTION, .vector = EXCEPTION_PROTECTION };
 	else if (ran)
 		regs_save(guest, &context->regs);
+	seeded_user(TEXT("kernel"), &context->regs, event->kind);
 	if (event->kind == USER_INTERRUPTED)
 		hosted_interrupts_take();
 }

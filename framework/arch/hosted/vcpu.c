@@ -27,6 +27,10 @@ host_clock(int clock)
 u64
 arch_clock_ns(void)
 {
+	if (hosted_seeded) {
+		seeded_point(SEEDED_CLOCK_NS);
+		return seeded_clock();
+	}
 	/* Loops that wait for time to pass are a place where interrupts come, too, where there are no signals. */
 	if (!hosted_by_signal() && arch_irq_enabled() && hosted_irq_wanted())
 		hosted_poll();
@@ -46,7 +50,7 @@ clock_user_counter(struct clock_counter *out)
 u64
 arch_realtime_ns(void)
 {
-	return host_clock(HOST_CLOCK_REALTIME);
+	return hosted_seeded ? seeded_realtime() : host_clock(HOST_CLOCK_REALTIME);
 }
 
 /* --- waiting and waking --- */
@@ -119,6 +123,8 @@ timer_thread(void *unused)
 void
 arch_timer_arm(u64 deadline_ns)
 {
+	if (hosted_seeded)
+		return seeded_timer(deadline_ns);
 	__atomic_store_n(&deadlines[this_cpu()->id], deadline_ns, __ATOMIC_SEQ_CST);
 	/* 0: it is looking at the deadlines now, and may have passed this one. */
 	u64 wakes_at = __atomic_load_n(&timer_wakes_at, __ATOMIC_SEQ_CST);
@@ -144,7 +150,8 @@ void
 hosted_timer_init(void)
 {
 	clock_base = host_clock(HOST_CLOCK_MONOTONIC);
-	hosted_host_thread(timer_thread, nullptr);
+	if (!hosted_seeded)
+		hosted_host_thread(timer_thread, nullptr);
 }
 
 /* --- taking events --- */
@@ -154,7 +161,7 @@ static u32
 event_take(u32 *vector)
 {
 	struct arch_cpu *arch = &this_cpu()->arch;
-	u32 pending = __atomic_load_n(arch->pending, __ATOMIC_ACQUIRE);
+	u32 pending = __atomic_load_n(arch->pending, __ATOMIC_ACQUIRE) & ~(u32)HOSTED_LOOK;
 	if (pending == 0)
 		return 0;
 	u32 event = pending & -pending;
@@ -176,6 +183,7 @@ event_take(u32 *vector)
 static void
 event_dispatch(u32 event, u32 vector, bool preemptible)
 {
+	seeded_event(TEXT("interrupt"), (const u64[]){ event, vector }, 2);
 	interrupt_enter();
 	if (event == HOSTED_TIMER)
 		timer_interrupt();
@@ -190,13 +198,23 @@ void
 hosted_poll(void)
 {
 	while (arch_irq_save() != 0) {
+		if (hosted_seeded)
+			seeded_pass(SEEDED_UNMASK_NS);
 		/* The dispatch may switch tasks and come back on another CPU: nothing of this one is kept across it. */
 		for (u32 vector = 0, event; (event = event_take(&vector)) != 0;)
 			event_dispatch(event, vector, true);
 		asm volatile("movl $0, %%fs:hosted_masked@tpoff" : : : "memory");
-		if (!hosted_irq_wanted())
+		if (hosted_seeded || !hosted_irq_wanted())
 			return;
 	}
+}
+
+void
+seeded_point(u64 ns)
+{
+	seeded_pass(ns);
+	if (arch_irq_enabled() && hosted_events_wait(&this_cpu()->arch))
+		hosted_poll();
 }
 
 void
@@ -210,6 +228,8 @@ void
 hosted_pause(void)
 {
 	static _Thread_local u32 spins;
+	if (hosted_seeded)
+		return seeded_point(SEEDED_PAUSE_NS);
 	if (arch_irq_enabled() && hosted_irq_wanted())
 		hosted_poll();
 	if (++spins % 32 == 0)
@@ -223,8 +243,10 @@ arch_idle(void)
 {
 	struct arch_cpu *arch = &this_cpu()->arch;
 	hosted_uart_flush();
+	if (hosted_seeded)
+		seeded_idle();
 	__atomic_store_n(&arch->idle, 1, __ATOMIC_SEQ_CST);
-	while (__atomic_load_n(arch->pending, __ATOMIC_SEQ_CST) == 0)
+	while (!hosted_events_wait(arch))
 		hosted_futex_wait(arch->pending, 0, TIME_NEVER);
 	__atomic_store_n(&arch->idle, 0, __ATOMIC_SEQ_CST);
 	arch_irq_enable();
@@ -238,6 +260,7 @@ hosted_thread_init(struct cpu *cpu)
 {
 	hosted_cpu = cpu;
 	cpu->arch.pending = &hosted_pending;
+	hosted_pending = hosted_seeded ? HOSTED_LOOK : 0;
 	cpu->arch.thread = (i32)HOST_CALL(HOST_GETTID);
 	hosted_trap_stack_init();
 	__atomic_store_n(&vcpus[cpu->id], cpu, __ATOMIC_RELEASE);

@@ -100,6 +100,13 @@ signals_set(struct stub_slot *slot)
 	return ok && step(slot, STUB_SIGNALS, call(CALL_SIGPROCMASK, 2, (u64)&none, 0, 8, 0, 0));
 }
 
+static bool
+counter_hide(struct stub_slot *slot)
+{
+	enum : u64 { SET_TSC = 26, TSC_FAULTS = 2 };
+	return step(slot, STUB_UNTIMED, slot->untimed != 0 ? call(CALL_PRCTL, SET_TSC, TSC_FAULTS, 0, 0, 0, 0) : 0);
+}
+
 /** It ends with the kernel, and the kernel learns of its end. */
 static bool
 ties_set(struct stub_slot *slot)
@@ -155,8 +162,8 @@ start(void)
 {
 	struct stub_slot *slot = SLOT;
 	bool ok = step(slot, STUB_ALONE, call(CALL_MUNMAP, 0, STUB_BASE, 0, 0, 0, 0)) &&
-	          step(slot, STUB_ALONE, call(CALL_MUNMAP, STACK_TOP, STUB_TOP - STACK_TOP, 0, 0, 0, 0)) && signals_set(slot) && ties_set(slot) &&
-	          (slot->filtered == 0 || filter_set(slot)) && step(slot, STUB_READY, 0);
+	          step(slot, STUB_ALONE, call(CALL_MUNMAP, STACK_TOP, STUB_TOP - STACK_TOP, 0, 0, 0, 0)) && signals_set(slot) && counter_hide(slot) &&
+	          ties_set(slot) && (slot->filtered == 0 || filter_set(slot)) && step(slot, STUB_READY, 0);
 	slot->obey = (u64)obey;
 	if (ok && slot->filtered != 0)
 		asm volatile("int3");

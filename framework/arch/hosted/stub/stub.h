@@ -27,7 +27,7 @@ enum : int { STUB_MEMORY_FD = 3 };        /* the machine's memory, which slots a
 enum stub_state : u32 { STUB_STOPPED = 0, STUB_RUNNING = 0x80000000 /* | thread number */, STUB_DIED = 0x40000000 };
 
 /* How far a stub came that does not start, and the host's error of that step. */
-enum stub_step : u32 { STUB_BEGUN, STUB_ALONE, STUB_SIGNALS, STUB_ORPHAN, STUB_FILTER, STUB_READY };
+enum stub_step : u32 { STUB_BEGUN, STUB_ALONE, STUB_SIGNALS, STUB_UNTIMED, STUB_ORPHAN, STUB_FILTER, STUB_READY };
 
 /** [at, at + len) shows the machine's memory from `offset` on, with the host's protection bits; 0: nothing. */
 struct stub_command { u64 at, len, offset; u32 prot, unused; };
@@ -41,6 +41,7 @@ struct stub_slot {
 	u64 fs_base, gs_base;             /* the program's */
 	u32 ncommands, failed;            /* failed: the host's error of a command that it refused; the rest was left */
 	u32 parent, filtered;             /* the kernel's process; filtered: system calls are caught by a filter, else by a tracer */
+	u64 untimed;                      /* reading the time-stamp counter is a fault */
 	u32 step, error;                  /* enum stub_step */
 	struct { u64 next, offset, pending; } robust;
 	u64 robust_entry;
