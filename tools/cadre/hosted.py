@@ -2,7 +2,9 @@
 """The hosted kernel as a machine: the same questions as to QEMU's (qemu.Machine), answered by a process of this host."""
 import dataclasses
 import os
+import re
 import shutil
+import subprocess
 import sys
 import termios
 
@@ -11,6 +13,7 @@ import root
 from main import ROOT, build
 
 TARGETS = ("hosted", "hosted-asan", "hosted-tsan")
+TURNS, BOOT_SECONDS = 15, 0.020
 
 
 def made(target):
@@ -62,10 +65,52 @@ grep -c Pid /proc/self/status; (while :; do :; done) & sleep 0.1; kill $!; kill 
 EXPECTED = ["42", "1", "status 1", "2", "status 2", "3", "status 3", "20000", "3"]
 
 
+def ticks(command):
+    """The least and the median of the null calls' ticks that `handover` prints."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=60)
+    found = re.search(r"^ticks (\d+) (\d+)", done.stdout, re.M)
+    return (int(found[1]), int(found[2])) if found else (None, done.stdout + done.stderr)
+
+
+def handover_case(tally, where):
+    """A null system call against the mechanism alone (tests/hosted/handover.c), in turns, until the minima are close enough or no more turns are left."""
+    root.need("gcc", "gcc", "libc6-dev")
+    program, base = where / "handover", where / "base.cpio"
+    subprocess.run(["gcc", "-std=gnu17", "-static", "-O2", "-o", str(program), "tests/hosted/handover.c"], cwd=ROOT, check=True)
+    base.write_bytes(root.archive({"bin": (0o40755, b""), "bin/handover": (0o100755, program.read_bytes())}))
+    image = root.initramfs(base, where / "handover.cpio", ["/bin/handover", "calls"], False, shutil.get_terminal_size(), {})
+    kernel = Machine(kernel=str(made("hosted")), append="rdinit=/.cadre/init", initrd=str(image), log=str(where / "log")).command()
+    turns = []
+    for _ in range(TURNS):
+        turns.append((ticks([str(program), "mechanism"]), ticks(kernel)))
+        least = [min((got[0] for got in side if got[0]), default=None) for side in zip(*turns)]
+        if None not in least and least[1] <= 2 * least[0] and len(turns) >= 3:
+            break
+    print(f"   null call (least, median), in ticks: {turns}")
+    tally.case("a_null_call_takes_at_most_twice_what_the_mechanism_takes", None not in least and least[1] <= 2 * least[0],
+               f"{turns}; {' '.join(kernel)}; {program} mechanism")
+
+
+def boot_case(tally):
+    """From the start of the process to the first program's first line, until it is quick enough or no more turns are left."""
+    import bench
+    bench.WHERE.mkdir(parents=True, exist_ok=True)
+    machine = Machine(kernel=str(made("hosted")), append="rdinit=/.cadre/init", initrd=str(bench.boot_image()), log="/dev/null")
+    times = []
+    while len(times) < 3 or len(times) < 4 * TURNS and min(times) > BOOT_SECONDS:
+        times.append(bench.boot_once(machine)[0])
+    print(f"   boot to the first line of user space, in ms: {[round(1000 * t, 1) for t in times]}")
+    tally.case("boot_takes_20_ms_at_most", min(times) <= BOOT_SECONDS, f"{times}; {' '.join(machine.command())}")
+
+
 def suite(tally):
-    """Programs on the hosted kernel: by seccomp filters and traced, plain and with sanitizers; each program's status as in QEMU."""
+    """Programs on the hosted kernel: by seccomp filters and traced, plain and with sanitizers; each program's status as in QEMU. Its speed."""
     where = ROOT / "build" / "hosted-suite"
     where.mkdir(parents=True, exist_ok=True)
+    handover_case(tally, where)
+    boot_case(tally)
+    if os.environ.get("HOSTED") == "speed":
+        return
     cases = [("hosted", backend, cpus) for backend in ("seccomp", "ptrace") for cpus in (1, 2, 4)] + [("hosted-asan", None, 2), ("hosted-tsan", None, 2)]
     for target, backend, cpus in cases:
         image, status, log = where / "image.cpio", where / "status", where / "log"

@@ -53,7 +53,8 @@ def machine_for(args, image, serials, log, **more):
 
 def hosted_machine_for(args, image, log, status, terminal, errors):
     words = ["rdinit=/.cadre/init", args.append, "trace" if args.trace else ""]
-    return hosted.Machine(kernel=str(hosted.made(args.target)), smp=args.smp if args.seed is None else 1, seed=args.seed, events=args.events, mem=args.mem or memory_for(image), initrd=str(image), log=str(log),
+    return hosted.Machine(kernel=str(hosted.made(args.target)), smp=args.smp if args.seed is None else 1, mem=args.mem or memory_for(image),
+                          initrd=str(image), log=str(log), seed=args.seed, events=args.events,
                           append=" ".join(word for word in words if word), serials=("terminal" if terminal else "stdio", errors, status, "null"))
 
 

@@ -8,6 +8,7 @@ import time
 
 import abi
 import console
+import det
 import hosted
 import programs
 import python_tests
@@ -253,6 +254,7 @@ SUITES = {
     "power": (suite_power, True, 2),
     "debug": (suite_debug, False, 2),
     "hosted": (hosted.suite, True, 3),
+    "det": (det.suite, True, 3),
     "abi": (abi.suite, False, 3),
     "console": (console.suite, False, 3),
     "programs": (programs.suite, False, 3),
