@@ -158,6 +158,7 @@ enum superblock_flags : u32 {
 	SB_KERNEL = 0x20000,                /* only the kernel mounts it (pipefs …) */
 	SB_NO_ATIME = 0x40000,
 };
+enum superblock_magic : u32 { TMPFS_MAGIC = 0x01021994 };   /* statfs(2), of those that others ask for */
 struct superblock {
 	const struct superblock_ops *ops; const struct fs_type *type;
 	struct dentry *root;                /* counted */

@@ -61,8 +61,9 @@ area_path(struct text *text, struct file *file, u64 line)
 }
 
 static void
-area_line(struct text *text, const struct vm_area_info *scoped area, const struct vm_layout *scoped layout)
+area_line(struct text *text, struct vm_map *map, const struct vm_area_info *scoped area, const struct vm_layout *scoped layout)
 {
+	(void)map;
 	u64 line = text->len;
 	struct inode_attr attr = {};
 	area_range(text, area);
@@ -86,7 +87,35 @@ area_line(struct text *text, const struct vm_area_info *scoped area, const struc
 	text_put_char(text, '\n');
 }
 
-typedef void area_fn(struct text *text, const struct vm_area_info *scoped area, const struct vm_layout *scoped layout);
+typedef void area_fn(struct text *text, struct vm_map *map, const struct vm_area_info *scoped area, const struct vm_layout *scoped layout);
+
+/** Adds what of an area's pages is a file's, or shared memory. tmpfs' files are memory, to Linux. */
+static void
+area_kinds(struct vm_map *map, const struct vm_area_info *scoped area, struct proc_resident *scoped kinds)
+{
+	if (area->file == nullptr && (area->flags & VM_SHARED) == 0)
+		return;
+	struct inode *inode = area->file != nullptr ? file_inode(file_from(area->file)) : nullptr;
+	struct vm_page_counts counts = vm_map_area_count(map, area);
+	u64 pages = counts.resident - counts.anonymous;
+	if (inode != nullptr && inode->sb->magic != TMPFS_MAGIC)
+		kinds->file += pages;
+	else
+		kinds->shared += pages;
+}
+
+struct proc_resident
+proc_resident(struct vm_map *map, u64 resident)
+{
+	struct proc_resident kinds = {};
+	struct vm_area_info area = {};
+	for (u64 at = 0; vm_map_area_at(map, UADDR(at), &area); at = area.end) {
+		area_kinds(map, &area, &kinds);
+		area_done(&area);
+	}
+	kinds.anonymous = resident - MIN(kinds.file + kinds.shared, resident);
+	return kinds;
+}
 
 static err_t
 areas_show(struct text *text, struct text_node *node, area_fn *fn)
@@ -101,9 +130,7 @@ areas_show(struct text *text, struct text_node *node, area_fn *fn)
 	struct vm_layout layout = vm_map_layout(map);
 	struct vm_area_info area = {};
 	for (u64 at = 0; vm_map_area_at(map, UADDR(at), &area) && !text->failed; at = area.end) {
-		if (fn != area_line)
-			vm_map_area_count(map, &area);
-		fn(text, &area, &layout);
+		fn(text, map, &area, &layout);
 		area_done(&area);
 	}
 	return OK;
@@ -123,19 +150,19 @@ put_size(struct text *text, struct cbytes name, u64 bytes)
 	text_put_bytes(text, TEXT(" kB\n"));
 }
 
-/** Pages that more than one map has count as wholly this one's share: who shares is not kept. */
 static void
-put_resident(struct text *text, u64 resident, u64 private_dirty, bool anonymous)
+put_resident(struct text *text, const struct vm_page_counts *scoped counts)
 {
-	put_size(text, TEXT("Rss:"), resident);
-	put_size(text, TEXT("Pss:"), resident);
-	put_size(text, TEXT("Pss_Dirty:"), private_dirty);
-	put_size(text, TEXT("Shared_Clean:"), 0);
-	put_size(text, TEXT("Shared_Dirty:"), 0);
-	put_size(text, TEXT("Private_Clean:"), resident - MIN(private_dirty, resident));
-	put_size(text, TEXT("Private_Dirty:"), private_dirty);
-	put_size(text, TEXT("Referenced:"), resident);
-	put_size(text, TEXT("Anonymous:"), anonymous ? resident : private_dirty);
+	u64 dirty = counts->shared_dirty + counts->private_dirty;
+	put_size(text, TEXT("Rss:"), counts->resident);
+	put_size(text, TEXT("Pss:"), counts->part >> VM_PART_SHIFT);
+	put_size(text, TEXT("Pss_Dirty:"), counts->part_dirty >> VM_PART_SHIFT);
+	put_size(text, TEXT("Shared_Clean:"), counts->shared_clean);
+	put_size(text, TEXT("Shared_Dirty:"), counts->shared_dirty);
+	put_size(text, TEXT("Private_Clean:"), counts->resident - counts->shared_clean - dirty);
+	put_size(text, TEXT("Private_Dirty:"), counts->private_dirty);
+	put_size(text, TEXT("Referenced:"), counts->accessed);
+	put_size(text, TEXT("Anonymous:"), counts->anonymous);
 	put_size(text, TEXT("LazyFree:"), 0);
 	put_size(text, TEXT("AnonHugePages:"), 0);
 	put_size(text, TEXT("ShmemPmdMapped:"), 0);
@@ -167,14 +194,15 @@ area_flags(struct text *text, const struct vm_area_info *scoped area)
 }
 
 static void
-area_details(struct text *text, const struct vm_area_info *scoped area, const struct vm_layout *scoped layout)
+area_details(struct text *text, struct vm_map *map, const struct vm_area_info *scoped area, const struct vm_layout *scoped layout)
 {
-	area_line(text, area, layout);
+	struct vm_page_counts counts = vm_map_area_count(map, area);
+	area_line(text, map, area, layout);
 	put_size(text, TEXT("Size:"), area->end - area->start);
 	put_size(text, TEXT("KernelPageSize:"), PAGE_SIZE);
 	put_size(text, TEXT("MMUPageSize:"), PAGE_SIZE);
-	put_resident(text, area->resident, area->dirty_private, area->file == nullptr);
-	put_size(text, TEXT("Locked:"), (area->flags & VM_LOCKED) != 0 ? area->resident : 0);
+	put_resident(text, &counts);
+	put_size(text, TEXT("Locked:"), (area->flags & VM_LOCKED) != 0 ? counts.part >> VM_PART_SHIFT : 0);
 	text_put_bytes(text, TEXT("THPeligible:           0\n"));
 	area_flags(text, area);
 }
@@ -183,6 +211,19 @@ err_t
 show_smaps(struct text *text, struct text_node *node)
 {
 	return areas_show(text, node, area_details);
+}
+
+static void
+counts_add(struct vm_page_counts *scoped sum, const struct vm_page_counts *scoped counts)
+{
+	sum->resident += counts->resident;
+	sum->part += counts->part;
+	sum->part_dirty += counts->part_dirty;
+	sum->shared_clean += counts->shared_clean;
+	sum->shared_dirty += counts->shared_dirty;
+	sum->private_dirty += counts->private_dirty;
+	sum->accessed += counts->accessed;
+	sum->anonymous += counts->anonymous;
 }
 
 err_t
@@ -195,32 +236,35 @@ show_smaps_rollup(struct text *text, struct text_node *node)
 	map = proc_map(thread);
 	if (map == nullptr)
 		return OK;
-	struct vm_area_info area = {}, sum = {};
-	for (u64 at = 0; vm_map_area_at(map, UADDR(at), &area); at = area.end) {
-		vm_map_area_count(map, &area);
-		sum.start = sum.end == 0 ? area.start : sum.start;
-		sum.end = area.end;
-		sum.resident += area.resident;
-		sum.dirty_private += area.dirty_private;
+	struct vm_area_info area = {};
+	struct vm_page_counts sum = {};
+	u64 start = 0, end = 0, locked = 0;
+	while (vm_map_area_at(map, UADDR(end), &area)) {
+		struct vm_page_counts counts = vm_map_area_count(map, &area);
+		start = end == 0 ? area.start : start;
+		end = area.end;
+		locked += (area.flags & VM_LOCKED) != 0 ? counts.part : 0;
+		counts_add(&sum, &counts);
 		area_done(&area);
 	}
-	text_put_hex(text, sum.start, 8);
+	text_put_hex(text, start, 8);
 	text_put_char(text, '-');
-	text_put_hex(text, sum.end, 8);
+	text_put_hex(text, end, 8);
 	text_put_bytes(text, TEXT(" ---p 00000000 00:00 0                          [rollup]\n"));
-	put_resident(text, sum.resident, sum.dirty_private, false);
-	put_size(text, TEXT("Locked:"), vm_map_usage(map).locked);
+	put_resident(text, &sum);
+	put_size(text, TEXT("Locked:"), locked >> VM_PART_SHIFT);
 	return OK;
 }
 
 static void
-area_numa(struct text *text, const struct vm_area_info *scoped area, const struct vm_layout *scoped layout)
+area_numa(struct text *text, struct vm_map *map, const struct vm_area_info *scoped area, const struct vm_layout *scoped layout)
 {
+	u64 resident = vm_map_area_count(map, area).resident;
 	(void)layout;
 	text_put_hex(text, area->start, 8);
 	text_put_bytes(text, TEXT(" default"));
-	if (area->resident != 0)
-		text_print(text, " N0={} kernelpagesize_kB=4", area->resident >> PAGE_SHIFT);
+	if (resident != 0)
+		text_print(text, " N0={} kernelpagesize_kB=4", resident >> PAGE_SHIFT);
 	text_put_char(text, '\n');
 }
 

@@ -51,6 +51,9 @@ void thread_name_read(const struct thread *thread, struct bytes name);
 err_t show_maps(struct text *text, struct text_node *node);
 err_t show_smaps(struct text *text, struct text_node *node);
 err_t show_smaps_rollup(struct text *text, struct text_node *node);
+/** What `resident` bytes of a map are, by a walk over its files' pages. */
+struct proc_resident { u64 anonymous, file, shared; };
+struct proc_resident proc_resident(struct vm_map *map, u64 resident);
 err_t show_cmdline(struct text *text, struct text_node *node);
 err_t show_environ(struct text *text, struct text_node *node);
 err_t show_auxv(struct text *text, struct text_node *node);

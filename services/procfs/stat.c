@@ -230,11 +230,12 @@ show_statm(struct text *text, struct text_node *node)
 	REF_SCOPE(thread, thread);
 	REF_SCOPE(vm_map, map);
 	struct vm_usage usage = {};
+	struct proc_resident kinds = {};
 	TRY(proc_find(node, &process, &thread));
 	map = proc_map(thread);
 	if (map != nullptr)
-		usage = vm_map_usage(map);
-	text_print(text, "{} {} {} {} 0 {} 0\n", usage.virtual >> PAGE_SHIFT, usage.resident >> PAGE_SHIFT, usage.shared_resident >> PAGE_SHIFT,
+		usage = vm_map_usage(map), kinds = proc_resident(map, usage.resident);
+	text_print(text, "{} {} {} {} 0 {} 0\n", usage.virtual >> PAGE_SHIFT, usage.resident >> PAGE_SHIFT, (kinds.file + kinds.shared) >> PAGE_SHIFT,
 		usage.exec >> PAGE_SHIFT, (usage.data + usage.stack) >> PAGE_SHIFT);
 	return OK;
 }
@@ -305,7 +306,7 @@ put_kib(struct text *text, struct cbytes name, u64 bytes)
 }
 
 static void
-put_memory(struct text *text, const struct vm_usage *scoped usage, const struct vm_layout *scoped layout)
+put_memory(struct text *text, const struct vm_usage *scoped usage, const struct vm_layout *scoped layout, const struct proc_resident *scoped kinds)
 {
 	u64 code = layout->code_start - layout->code_start % PAGE_SIZE, end = align_up(layout->code_end, PAGE_SIZE), own = MIN(end - MIN(code, end), usage->exec);
 	put_kib(text, TEXT("VmPeak:\t"), usage->virtual_peak);
@@ -314,9 +315,9 @@ put_memory(struct text *text, const struct vm_usage *scoped usage, const struct 
 	put_kib(text, TEXT("VmPin:\t"), 0);
 	put_kib(text, TEXT("VmHWM:\t"), usage->resident_peak);
 	put_kib(text, TEXT("VmRSS:\t"), usage->resident);
-	put_kib(text, TEXT("RssAnon:\t"), usage->resident - MIN(usage->shared_resident, usage->resident));
-	put_kib(text, TEXT("RssFile:\t"), usage->shared_resident);
-	put_kib(text, TEXT("RssShmem:\t"), 0);
+	put_kib(text, TEXT("RssAnon:\t"), kinds->anonymous);
+	put_kib(text, TEXT("RssFile:\t"), kinds->file);
+	put_kib(text, TEXT("RssShmem:\t"), kinds->shared);
 	put_kib(text, TEXT("VmData:\t"), usage->data);
 	put_kib(text, TEXT("VmStk:\t"), usage->stack);
 	put_kib(text, TEXT("VmExe:\t"), own);
@@ -396,6 +397,7 @@ show_status(struct text *text, struct text_node *node)
 	REF_SCOPE(process, process);
 	REF_SCOPE(thread, thread);
 	REF_SCOPE(cred, cred);
+	REF_SCOPE(vm_map, map);
 	struct proc_facts facts = {};
 	TRY(proc_find(node, &process, &thread));
 	facts_read(node, process, thread, &facts);
@@ -407,8 +409,11 @@ show_status(struct text *text, struct text_node *node)
 	text_print(text, "FDSize:\t{}\n", descriptor_table_size(thread));
 	put_groups(text, cred);
 	text_print(text, "NStgid:\t{}\nNSpid:\t{}\nNSpgid:\t{}\nNSsid:\t{}\n", process->pid, node->id, process_group_id(process), session_id(process));
-	if (facts.has_map)
-		put_memory(text, &facts.usage, &facts.layout);
+	map = proc_map(thread);
+	if (map != nullptr) {
+		struct proc_resident kinds = proc_resident(map, facts.usage.resident);
+		put_memory(text, &facts.usage, &facts.layout, &kinds);
+	}
 	text_print(text, "Threads:\t{}\n", MAX(facts.threads, (u32)1));
 	put_signals(text, process, &facts.signals);
 	put_capabilities(text, cred);

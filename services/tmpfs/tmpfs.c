@@ -13,7 +13,6 @@
 
 #include "tmpfs.h"
 
-enum : u32 { TMPFS_MAGIC = 0x01021994 };
 enum : u64 { ENTRY_SIZE = 20 /* what a directory's size grows by with each entry */, LINK_MAX = 4095 };
 
 struct tmpfs {

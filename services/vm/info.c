@@ -14,24 +14,55 @@ vm_map_usage(struct vm_map *map)
 		.resident = resident << PAGE_SHIFT, .resident_peak = MAX(resident, atomic64_load_relaxed(&map->resident_peak)) << PAGE_SHIFT,
 		.locked = map->locked_pages << PAGE_SHIFT, .data = map->data_pages << PAGE_SHIFT,
 		.stack = map->stack_pages << PAGE_SHIFT, .exec = map->exec_pages << PAGE_SHIFT,
-		.shared_resident = 0, .page_tables = (resident / 512 + 4) << PAGE_SHIFT,
+		.page_tables = (resident / 512 + 4) << PAGE_SHIFT,
 	};
 }
 
-void
-vm_map_area_count(struct vm_map *map, struct vm_area_info *scoped info)
+enum : u32 { COUNTED_AT_ONCE = 512 };
+
+/** One mapped page: mappings that share it have a part of it each (Linux' PSS, in 1/4096 of a byte). */
+static void
+page_count(struct vm_page_counts *scoped counts, const struct vm_entry *scoped entry)
+{
+	u64 mappings = MAX(frame_mappings(entry->frame), (u32)1);
+	bool anonymous = frame_owner(entry->frame) == nullptr, dirty = anonymous || entry->dirty;
+	counts->resident += PAGE_SIZE;
+	counts->part += (PAGE_SIZE << VM_PART_SHIFT) / mappings;
+	counts->part_dirty += dirty ? (PAGE_SIZE << VM_PART_SHIFT) / mappings : 0;
+	counts->shared_clean += mappings > 1 && !dirty ? PAGE_SIZE : 0;
+	counts->shared_dirty += mappings > 1 && dirty ? PAGE_SIZE : 0;
+	counts->private_dirty += mappings == 1 && dirty ? PAGE_SIZE : 0;
+	counts->accessed += entry->accessed ? PAGE_SIZE : 0;
+	counts->anonymous += anonymous ? PAGE_SIZE : 0;
+}
+
+/** Counts from *at on, for as long as preemption may be off. => false: nothing is left */
+static bool
+area_count_some(struct vm_map *map, u64 *scoped at, u64 end, struct vm_page_counts *scoped counts)
 {
 	VM_CURSOR_SCOPE(cursor);
-	if (vm_cursor_open(map->space, UADDR(MAX(info->start, (u64)USER_START)), UADDR(info->end), &cursor) != OK)
-		return;
-	while (vm_cursor_at(&cursor).raw < info->end && vm_cursor_next(&cursor)) {
+	if (*at >= end || vm_cursor_open(map->space, UADDR(*at), UADDR(end), &cursor) != OK)
+		return false;
+	for (u32 n = 0; n < COUNTED_AT_ONCE; n++) {
+		if (vm_cursor_at(&cursor).raw >= end || !vm_cursor_next(&cursor))
+			return false;
 		struct vm_entry entry = vm_cursor_query(&cursor);
-		if (entry.frame != nullptr && entry.frame != zero_page()) {
-			info->resident += PAGE_SIZE;
-			info->dirty_private += frame_owner(entry.frame) == nullptr ? PAGE_SIZE : 0;
-		}
-		vm_cursor_seek(&cursor, UADDR(vm_cursor_at(&cursor).raw + PAGE_SIZE));
+		if (entry.frame != nullptr && entry.frame != zero_page())
+			page_count(counts, &entry);
+		*at = vm_cursor_at(&cursor).raw + PAGE_SIZE;
+		vm_cursor_seek(&cursor, UADDR(*at));
 	}
+	return true;
+}
+
+struct vm_page_counts
+vm_map_area_count(struct vm_map *map, const struct vm_area_info *scoped info)
+{
+	struct vm_page_counts counts = {};
+	u64 at = MAX(info->start, (u64)USER_START);
+	while (area_count_some(map, &at, info->end, &counts))
+		;
+	return counts;
 }
 
 bool

@@ -74,15 +74,18 @@ struct vm_layout vm_map_layout(struct vm_map *map);
 void vm_map_set_layout(struct vm_map *map, const struct vm_layout *scoped layout);
 
 /** In bytes: for /proc and getrusage. */
-struct vm_usage { u64 virtual, resident, resident_peak, locked, data, stack, exec, shared_resident, page_tables, virtual_peak; };
+struct vm_usage { u64 virtual, resident, resident_peak, locked, data, stack, exec, page_tables, virtual_peak; };
 struct vm_usage vm_map_usage(struct vm_map *map);
 
 /** One area as /proc/PID/maps shows it. `file` has a reference, put with file_ops. */
-struct vm_area_info { u64 start, end; enum vm_prot prot; u32 flags; u64 offset; struct object *file; const struct vm_file_ops *file_ops; u64 resident, dirty_private; };
+struct vm_area_info { u64 start, end; enum vm_prot prot; u32 flags; u64 offset; struct object *file; const struct vm_file_ops *file_ops; };
 /** The first area that ends above `address`. => false: none. */
 bool vm_map_area_at(struct vm_map *map, uaddr_t address, struct vm_area_info *scoped out);
-/** Fills in `resident` and `dirty_private`, by a walk over the page table (smaps). */
-void vm_map_area_count(struct vm_map *map, struct vm_area_info *scoped info);
+/** What an area has of pages (smaps), in bytes; `part`, `part_dirty`: each page divided by its mappings, in 1 << VM_PART_SHIFT parts of a byte. */
+enum : u32 { VM_PART_SHIFT = 12 };
+struct vm_page_counts { u64 resident, part, part_dirty, shared_clean, shared_dirty, private_dirty, accessed, anonymous; };
+/** Counted by a walk over the page table, piece by piece: while others map and unmap, not of one moment. */
+struct vm_page_counts vm_map_area_count(struct vm_map *map, const struct vm_area_info *scoped info);
 /** Reads or writes another process' memory (process_vm_readv, /proc/PID/mem and cmdline). => EFAULT; *done bytes */
 err_t vm_map_read(struct vm_map *map, uaddr_t at, struct bytes dst, size_t *scoped done);
 err_t vm_map_write(struct vm_map *map, uaddr_t at, struct cbytes src, size_t *scoped done);

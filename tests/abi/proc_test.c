@@ -272,3 +272,64 @@ ROLE
 	bool good = memcmp(slurp("/proc/self/cmdline"), "one\0--role\0two", 15) == 0 && strcmp(slurp("/proc/self/environ"), "E=v") == 0;
 	return good ? 3 : 1;
 }
+
+/** A line of the smaps of the mapping at `at`, in kB; -1: none. */
+static long
+smaps_value(const char *path, void *at, const char *name)
+{
+	char line[400];
+	bool here = false;
+	long value = -1;
+	FILE *file = fopen(path, "r");
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		unsigned long start, end;
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			here = start <= (unsigned long)at && (unsigned long)at < end;
+		else if (here && strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ':')
+			value = atol(line + strlen(name) + 1);
+	}
+	fclose(file);
+	return value;
+}
+
+TEST("smaps tells what a mapping shares, by pages and by parts")
+{
+	enum { LEN = 16 * 4096 };
+	char c;
+	int up[2], down[2];
+	MUST(pipe(up));
+	MUST(pipe(down));
+	/* Between mappings that cannot join them. */
+	char *area = mmap(NULL, LEN * 3, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *own = mmap(area, LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	char *shared = mmap(area + 2 * LEN, LEN, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	memset(own, 1, LEN / 2);
+	memset(shared, 1, LEN);
+	CHECK_EQ(smaps_value("/proc/self/smaps", own, "Size"), 64);
+	CHECK_EQ(smaps_value("/proc/self/smaps", own, "Rss"), 32);
+	CHECK_EQ(smaps_value("/proc/self/smaps", own, "Pss"), 32);
+	CHECK_EQ(smaps_value("/proc/self/smaps", own, "Private_Dirty"), 32);
+	CHECK_EQ(smaps_value("/proc/self/smaps", own, "Anonymous"), 32);
+	CHECK_EQ(smaps_value("/proc/self/smaps", shared, "Rss"), 64);
+	CHECK_EQ(smaps_value("/proc/self/smaps", shared, "Pss"), 64);
+	CHECK_EQ(smaps_value("/proc/self/smaps", shared, "Anonymous"), 0);
+	pid_t child = SPAWN({
+		memset(shared, 2, LEN);
+		own[0] = 2;
+		write(up[1], "x", 1);
+		read(down[0], &c, 1);
+	});
+	MUST(read(up[0], &c, 1));
+	/* One page of its own for each of them, seven that they share. */
+	CHECK_EQ(smaps_value("/proc/self/smaps", own, "Rss"), 32);
+	CHECK_EQ(smaps_value("/proc/self/smaps", own, "Pss"), 4 + 7 * 2);
+	CHECK_EQ(smaps_value("/proc/self/smaps", own, "Private_Dirty"), 4);
+	CHECK_EQ(smaps_value("/proc/self/smaps", own, "Shared_Dirty"), 28);
+	CHECK_EQ(smaps_value("/proc/self/smaps", shared, "Rss"), 64);
+	CHECK_EQ(smaps_value("/proc/self/smaps", shared, "Pss"), 32);
+	CHECK_EQ(smaps_value("/proc/self/smaps", shared, "Shared_Dirty"), 64);
+	MUST(write(down[1], "x", 1));
+	CHECK_EQ(reap(child), 0);
+	CHECK_EQ(smaps_value("/proc/self/smaps", own, "Pss"), 32);
+	CHECK_EQ(smaps_value("/proc/self/smaps", shared, "Pss"), 64);
+}
