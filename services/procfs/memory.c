@@ -117,26 +117,39 @@ mem_opened(struct text_node *node, struct file *file)
 	return OK;
 }
 
+/** A part of one page, to the reader. */
+static err_t
+part_read(struct vm_map *map, u64 off, struct bytes part, struct uio *scoped uio)
+{
+	size_t done = 0;
+	return vm_map_read(map, UADDR(off), part, &done) == OK ? uio_put(uio, bytes_const(part)) : EIO;
+}
+
+/** From the writer; what was taken and then written nowhere does not count. */
+static err_t
+part_write(struct vm_map *map, u64 off, struct bytes part, struct uio *scoped uio)
+{
+	u64 left = uio->left;
+	size_t done = 0;
+	err_t err = uio_take(uio, part);
+	if (err == OK && vm_map_write(map, UADDR(off), bytes_const(part), &done) != OK)
+		err = EIO;
+	uio->left = left - done;
+	return err;
+}
+
 static err_t
 mem_move(struct file *file, struct uio *scoped uio, u64 off, bool write)
 {
 	REF_SCOPE(byte_array, piece);
 	struct vm_map *map = mem_open_from(file->private)->map;
-	u64 start = uio->left;
 	piece = byte_array_alloc(PIECE);
 	if (piece == nullptr)
 		return ENOMEM;
 	while (map != nullptr && uio->left > 0) {
-		size_t n = MIN(uio->left, PIECE - (off & (PIECE - 1))), done = 0;
+		size_t n = MIN(uio->left, PIECE - (off & (PIECE - 1)));
 		struct bytes part = bytes_sub(byte_array_bytes(piece), 0, n);
-		err_t err = OK;
-		if (write)
-			TRY(uio_take(uio, part));
-		err = write ? vm_map_write(map, UADDR(off), bytes_const(part), &done) : vm_map_read(map, UADDR(off), part, &done);
-		if (err == OK && !write)
-			err = uio_put(uio, bytes_const(bytes_sub(part, 0, done)));
-		if (err != OK)
-			return uio->left < start && !write ? OK : EIO;
+		TRY(write ? part_write(map, off, part, uio) : part_read(map, off, part, uio));
 		off += n;
 	}
 	return OK;

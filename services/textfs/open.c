@@ -91,8 +91,12 @@ text_write(struct file *file, struct uio *scoped uio, u64 off, u32 flags)
 	if (input == nullptr)
 		return ENOMEM;
 	struct bytes all = bytes_sub(byte_array_bytes(input), 0, len);
-	TRY(uio_take(uio, all));
-	return node->entry->store(node, bytes_const(all));
+	err_t err = uio_take(uio, all);
+	if (err == OK)
+		err = node->entry->store(node, bytes_const(all));
+	if (err != OK)
+		uio->left = len;   /* what was taken and refused was not written */
+	return err;
 }
 
 static void

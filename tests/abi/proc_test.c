@@ -205,6 +205,19 @@ TEST("a process's memory is read and written through /proc/pid/mem")
 	CHECK_EQ(pwrite(fd, &value, 8, (off_t)(uintptr_t)&secret), 8);
 	CHECK_EQ(secret, 77);
 	CHECK_ERRNO(pread(fd, &value, 8, 16), EIO);
+	CHECK_ERRNO(pwrite(fd, &value, 8, 16), EIO);
+	CHECK_ERRNO(pwrite(fd, (void *)16, 8, (off_t)(uintptr_t)&secret), EFAULT);
+	CHECK_EQ(secret, 77);
+}
+
+TEST("a setting that is refused is not written")
+{
+	int fd = (int)CHECK_OK(open("/proc/sys/vm/overcommit_memory", O_RDWR));
+	CHECK_ERRNO(write(fd, "3\n", 2), EINVAL);
+	CHECK_ERRNO(write(fd, "x\n", 2), EINVAL);
+	CHECK_ERRNO(write(fd, (void *)16, 2), EFAULT);
+	CHECK_STR(slurp("/proc/sys/vm/overcommit_memory"), "0\n");
+	CHECK_EQ(write(fd, "0\n", 2), 2);
 }
 
 TEST("devices of memory: null, zero, full, random")

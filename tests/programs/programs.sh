@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MPL-2.0
 # Real programs of Debian, run in a guest: what each `check` prints must be the same on Cadre and on Linux (tools/cadre/programs.py
-# compares). One line a check: "ok NAME: first lines of output, joined by |", or "not ok" with the status.
+# compares). One line a check: "ok NAME: first lines of output, joined by |", or "not ok" with the status; then how long it took.
 # Usage: programs.sh [PATTERN…]
 export LC_ALL=C TZ=UTC HOME=/tmp PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
 wanted=("$@")
@@ -25,10 +25,11 @@ check() {
 	local where=/tmp/check.$name
 	rm -rf "$where"
 	mkdir -p "$where"
-	local out status
+	local out status begun=$EPOCHREALTIME
 	out=$(cd "$where" && timeout 60 bash -c "$*" 2>&1 </dev/null)
 	status=$?
 	printf '%s %s: %s [%d]\n' "$([ $status = 0 ] && echo ok || echo 'not ok')" "$name" "$(printf %s "$out" | head -c 600 | tr '\n' '|')" "$status"
+	echo "took $name $(((${EPOCHREALTIME/./} - ${begun/./}) / 1000)) ms"
 	rm -rf "$where"
 }
 
