@@ -12,7 +12,7 @@ import sys
 import termios
 import time
 
-SECONDS, QUIET = 20, 10
+SECONDS, QUIET = 60, 10
 UP, LEFT = "\x1b[A", "\x1b[D"
 
 
@@ -112,6 +112,7 @@ def bash():
     t.settle("sleep")
     t.type("\x03", prompt)
     t.type("cat\r", "cat\r\n")
+    t.settle("cat")     # before, bash may not have given the terminal up
     t.type("one\r", "one\r\none\r\n")
     t.type("\x04", prompt)
     t.type("cat &\r", prompt)

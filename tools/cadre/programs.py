@@ -2,10 +2,12 @@
 """The suite `programs`: Debian's own programs (tests/programs/programs.sh), on Debian's Linux and on Cadre, compared line by line.
 
 The root file system is made once by mmdebstrap and kept as an archive below build/programs/, as is what Linux prints, under names made of
-what they depend on. Each check prints one line, and each line that Linux prints is one test.
+what they depend on. Each check prints one line, and each line that Linux prints is one test. Two machines run at a time; docs/programs.md says
+which check covers what.
 
-The environment chooses: PROGRAMS="gcc_compile bb_*" only these checks, PROGRAMS_CPUS="2" only this machine.
+The environment chooses: PROGRAMS="gcc_compile bb_*" only these checks, PROGRAMS_CPUS="1 2 4" these machines.
 """
+import concurrent.futures
 import dataclasses
 import hashlib
 import os
@@ -25,7 +27,8 @@ PACKAGES = ("bash coreutils findutils grep sed gawk diffutils tar gzip xz-utils 
             "sqlite3 stress-ng rt-tests busybox-static lsof psmisc util-linux mount vim-tiny patch").split()
 EXCLUDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/zoneinfo/*", "/usr/share/i18n/*",
             "/usr/bin/*lto-dump*", "/usr/lib/gcc/*/lto1", "*/libasan*", "*/libtsan*", "*/libubsan*", "*/liblsan*", "/usr/share/nano/*")
-IMAGE_MAX, MEMORY, MACHINE_SECONDS = 350 << 20, "1536M", 1800
+IMAGE_MAX, MEMORY, MACHINE_SECONDS, MACHINES = 350 << 20, "1536M", 1800, 2
+CPUS = "4"
 LINE = re.compile(r"^(ok|not ok) (\w+): (.*)$")
 PID = re.compile(r"(line \d+:) +\d+ ")
 
@@ -106,18 +109,27 @@ def reference(names):
     return lines, death
 
 
+def compare(tally, cpus, theirs, results):
+    """Counts what one machine printed."""
+    ours, death, traps = results
+    tally.case(f"cadre_reaches_the_end_on_{cpus}_cpus", not death, death)
+    tally.case(f"no_service_traps_on_{cpus}_cpus", not traps, "; ".join(traps[:5]))
+    for name, line in theirs.items():
+        tally.case(f"{name}_on_{cpus}_cpus", line.startswith("ok ") and ours.get(name) == line,
+                   f"Linux: {line}\n    Cadre: {ours.get(name, 'nothing')}\n    again: PROGRAMS={name} PROGRAMS_CPUS={cpus} ./cadre test --filter programs")
+
+
 def suite(tally):
     """Debian's programs, compared with Debian's Linux, line by line."""
     build("build/x86_64/cadre.elf")
     size = packed(WHERE / "base.cpio").stat().st_size
     tally.case("the_root_is_small_enough", size <= IMAGE_MAX, f"{size >> 20} MiB")
-    names = os.environ.get("PROGRAMS", "").split()
-    theirs, death = reference(names)
-    tally.case("linux_reaches_the_end", not death, death)
-    for cpus in os.environ.get("PROGRAMS_CPUS", "2 4").split():
-        ours, death, traps = boot("cadre", int(cpus), names)
-        tally.case(f"cadre_reaches_the_end_on_{cpus}_cpus", not death, death)
-        tally.case(f"no_service_traps_on_{cpus}_cpus", not traps, "; ".join(traps[:5]))
-        for name, line in theirs.items():
-            tally.case(f"{name}_on_{cpus}_cpus", line.startswith("ok ") and ours.get(name) == line,
-                       f"Linux: {line}\n    Cadre: {ours.get(name, 'nothing')}\n    again: PROGRAMS={name} PROGRAMS_CPUS={cpus} ./cadre test --filter programs")
+    names, machines = os.environ.get("PROGRAMS", "").split(), os.environ.get("PROGRAMS_CPUS", CPUS).split()
+    root.linux_kernel()
+    root.guest_init()
+    with concurrent.futures.ThreadPoolExecutor(MACHINES) as pool:
+        linux, *ours = [pool.submit(reference, names), *(pool.submit(boot, "cadre", int(cpus), names) for cpus in machines)]
+        theirs, death = linux.result()
+        tally.case("linux_reaches_the_end", not death, death)
+        for cpus, results in zip(machines, ours):
+            compare(tally, cpus, theirs, results.result())
