@@ -271,9 +271,10 @@ timeout_option(void)
 
 static void no_work(struct object *arg) { (void)arg; }
 
-void
-kernel_main(void)
+static void
+tests_run(struct object *unused)
 {
+	(void)unused;
 	u8 filter[128], skip[128];
 	size_t len = 0, skip_len = 0;
 	if (!boot_option(TEXT("filter"), (struct bytes){ filter, sizeof(filter) }, &len))
@@ -297,4 +298,15 @@ kernel_main(void)
 	if (!list)
 		PRINT("{} passed, {} failed, {} skipped\n", count[PASSED], count[FAILED], count[SKIPPED]);
 	power_off(count[FAILED] != 0);
+}
+
+/** In a task of its own: should the runner itself trap, that is a failure, and no machine that waits for ever. */
+void
+kernel_main(void)
+{
+	struct task *task = nullptr;
+	if (task_create(tests_run, nullptr, TEXT("tests"), &task) == OK && task_start(task) == OK)
+		(void)task_join(task, TIME_NEVER);
+	PRINT("the runner of the tests has trapped\n{}", TEXT(""));
+	power_off(1);
 }

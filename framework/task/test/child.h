@@ -15,11 +15,13 @@ start(task_fn *fn, struct object *arg)
 	return task;
 }
 
+/** Returns when the child is on no CPU any more: one that has said that it ended may be preempted still, and be handed to a policy once more. */
 static inline void
 finish(struct task *task, enum task_end end)
 {
 	EXPECT_EQ(task_join(task, clock_now() + 60 * NS_PER_SEC), OK);
 	EXPECT_EQ(task_ended(task), end);
+	AWAIT(__atomic_load_n(&task->state, __ATOMIC_SEQ_CST) == TASK_DEAD);
 	task_put(task);
 }
 
