@@ -59,6 +59,8 @@ host_call(long number, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
 [[gnu::weak]] void *__tsan_create_fiber(unsigned flags);
 [[gnu::weak]] void __tsan_destroy_fiber(void *fiber);
 [[gnu::weak]] void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+[[gnu::weak]] void __tsan_read_range(const void *at, size_t size);
+[[gnu::weak]] void __tsan_write_range(void *at, size_t size);
 [[gnu::weak]] void __sanitizer_symbolize_pc(void *pc, const char *format, char *out, size_t size);
 [[gnu::weak]] int __llvm_profile_write_file(void);
 
