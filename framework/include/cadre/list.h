@@ -8,7 +8,8 @@
  *	job_list_push_back(&jobs, job);
  *	LIST_FOR(job_list, job, &jobs) log_info("{}", job->id);
  *
- * A list takes no reference and no lock: both are the caller's. An item is on one list at a time for each of its links;
+ * A list takes no reference and no lock: both are the caller's. The head changes in one step: POINTER_LOAD(list.head) says without
+ * a lock whether there are items. An item is on one list at a time for each of its links;
  * taking off what is not on the list, and putting on what is on it already, trap.
  */
 #pragma once
@@ -57,7 +58,7 @@
 		if (prev != nullptr)                                                                                   \
 			prev->link.next = next;                                                                        \
 		else                                                                                                   \
-			list->head = next;                                                                             \
+			__atomic_store_n(&list->head, next, __ATOMIC_RELAXED);                                         \
 		if (next != nullptr)                                                                                   \
 			next->link.prev = prev;                                                                        \
 		else                                                                                                   \

@@ -10,7 +10,9 @@
  *
  * `compare` is below, equal to or above 0 as a comes before, with or behind b. Items that compare equal cannot be in
  * one tree. What it looks
- * at must not change while an item is in. A tree takes no reference and no lock: both are the caller's.
+ * at must not change while an item is in. A tree takes no reference and no lock: both are the caller's. The root and
+ * the items' children change in one step each: who reads them by POINTER_LOAD without the lock, and finds out afterwards
+ * whether the tree has changed, meets items of it only, present or former.
  * Source of the algorithm: Cormen et al., Introduction to Algorithms, 3rd ed., chapter 13.
  */
 #pragma once
@@ -86,10 +88,8 @@
 	[[maybe_unused]] static inline void name##_replace_(struct name *scoped tree, T *from, T *to)                  \
 	{                                                                                                              \
 		T *parent = from->link.parent;                                                                         \
-		if (parent == nullptr)                                                                                 \
-			tree->root = to;                                                                               \
-		else                                                                                                   \
-			parent->link.child[parent->link.child[1] == from ? 1 : 0] = to;                                \
+		u32 side = parent != nullptr && parent->link.child[1] == from ? 1 : 0;                                 \
+		__atomic_store_n(parent == nullptr ? &tree->root : &parent->link.child[side], to, __ATOMIC_RELEASE);   \
 		if (to != nullptr)                                                                                     \
 			to->link.parent = parent;                                                                      \
 	}                                                                                                              \
@@ -98,10 +98,10 @@
 	{                                                                                                              \
 		T *up = item->link.child[1 - side], *inner = up->link.child[side];                                     \
 		name##_replace_(tree, item, up);                                                                       \
-		item->link.child[1 - side] = inner;                                                                    \
+		__atomic_store_n(&item->link.child[1 - side], inner, __ATOMIC_RELEASE);                                \
 		if (inner != nullptr)                                                                                  \
 			inner->link.parent = item;                                                                     \
-		up->link.child[side] = item;                                                                           \
+		__atomic_store_n(&up->link.child[side], item, __ATOMIC_RELEASE);                                       \
 		item->link.parent = up;                                                                                \
 	}                                                                                                              \
 	[[maybe_unused]] static inline bool name##_red_(const T *scoped item) { return item != nullptr && item->link.red; } \
@@ -145,10 +145,7 @@
 		}                                                                                                      \
 		item->link.parent = parent;                                                                            \
 		item->link.red = true;                                                                                 \
-		if (parent == nullptr)                                                                                 \
-			tree->root = item;                                                                             \
-		else                                                                                                   \
-			parent->link.child[side] = item;                                                               \
+		__atomic_store_n(parent == nullptr ? &tree->root : &parent->link.child[side], item, __ATOMIC_RELEASE); \
 		name##_inserted_(tree, item);                                                                          \
 		return true;                                                                                           \
 	}                                                                                                              \
@@ -193,11 +190,11 @@
 		*parent = heir->link.parent == item ? heir : heir->link.parent;                                        \
 		if (heir->link.parent != item) {                                                                       \
 			name##_replace_(tree, heir, below);                                                            \
-			heir->link.child[1] = item->link.child[1];                                                     \
+			__atomic_store_n(&heir->link.child[1], item->link.child[1], __ATOMIC_RELEASE);                 \
 			heir->link.child[1]->link.parent = heir;                                                       \
 		}                                                                                                      \
 		name##_replace_(tree, item, heir);                                                                     \
-		heir->link.child[0] = item->link.child[0];                                                             \
+		__atomic_store_n(&heir->link.child[0], item->link.child[0], __ATOMIC_RELEASE);                         \
 		heir->link.child[0]->link.parent = heir;                                                               \
 		heir->link.red = item->link.red;                                                                       \
 		return below;                                                                                          \
@@ -213,7 +210,9 @@
 			below = item->link.child[item->link.child[0] == nullptr ? 1 : 0];                              \
 			name##_replace_(tree, item, below);                                                            \
 		}                                                                                                      \
-		item->link.child[0] = item->link.child[1] = item->link.parent = nullptr;                               \
+		for (u32 side = 0; side < 2; side++)                                                                   \
+			__atomic_store_n(&item->link.child[side], nullptr, __ATOMIC_RELEASE);                          \
+		item->link.parent = nullptr;                                                                           \
 		item->link.red = false;                                                                                \
 		if (!red)                                                                                              \
 			name##_removed_(tree, below, parent);                                                          \
