@@ -22,7 +22,7 @@ area_set_flags(struct vm_map *map, struct vm_area *area, u32 flags) MUST_HOLD(&m
 {
 	area_account(map, area, -1);
 	areas_change_begin(map);
-	area->flags = flags;
+	POINTER_PUBLISH(area->flags, flags);
 	areas_change_end(map);
 	area_account(map, area, 1);
 }

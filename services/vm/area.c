@@ -196,7 +196,7 @@ area_split(struct vm_map *map, u64 at)
 		return ENOMEM;
 	tail->charged = area->charged != 0 ? pages_of(tail->end - at) : 0;
 	areas_change_begin(map);
-	area->end = at;
+	POINTER_PUBLISH(area->end, at);
 	bool fresh = vm_area_tree_insert(&map->areas, tail);
 	areas_change_end(map);
 	assert(fresh);
@@ -222,8 +222,8 @@ areas_join(struct vm_map *map, struct vm_area *a, struct vm_area *b) MUST_HOLD(&
 {
 	areas_change_begin(map);
 	vm_area_tree_remove(&map->areas, b);
-	a->end = b->end;
-	a->flags |= b->flags;
+	POINTER_PUBLISH(a->end, b->end);
+	POINTER_PUBLISH(a->flags, a->flags | b->flags);
 	areas_change_end(map);
 	a->charged += b->charged;
 	map->area_count--;

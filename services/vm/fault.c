@@ -210,7 +210,7 @@ stack_grow(struct vm_map *map, u64 page)
 		return STEP_MAPERR;
 	area_account(map, area, -1);
 	areas_change_begin(map);
-	area->start = page;
+	POINTER_PUBLISH(area->start, page);
 	areas_change_end(map);
 	area_account(map, area, 1);
 	if (area->charged != 0) {

@@ -116,10 +116,10 @@ area_trim(struct vm_map *map, u64 start, u64 end) MUST_HOLD(&map->lock)
 	area_account(map, area, -1);
 	areas_change_begin(map);
 	if (first) {
-		area->start = end;
-		area->offset += end - start;
+		POINTER_PUBLISH(area->start, end);
+		POINTER_PUBLISH(area->offset, area->offset + (end - start));
 	} else {
-		area->end = start;
+		POINTER_PUBLISH(area->end, start);
 	}
 	areas_change_end(map);
 	area_account(map, area, 1);
@@ -257,9 +257,9 @@ area_extend(struct vm_map *map, const struct vm_request *scoped request, u64 sta
 	area_account(map, area, -1);
 	areas_change_begin(map);
 	if (area->end == start)
-		area->end = start + len;
+		POINTER_PUBLISH(area->end, start + len);
 	else
-		area->start = start;
+		POINTER_PUBLISH(area->start, start);
 	areas_change_end(map);
 	area_account(map, area, 1);
 	if (charged) {
@@ -337,8 +337,8 @@ area_protect(struct vm_map *map, struct vm_area *area, u32 prot) MUST_HOLD(&map-
 	area_account(map, area, -1);
 	areas_change_begin(map);
 	area->charged += charge;
-	area->prot = prot;
-	area->flags |= was_writable(prot, area->flags);
+	POINTER_PUBLISH(area->prot, prot);
+	POINTER_PUBLISH(area->flags, area->flags | was_writable(prot, area->flags));
 	areas_change_end(map);
 	area_account(map, area, 1);
 	VM_CURSOR_SCOPE(cursor);

@@ -113,7 +113,7 @@ grow_in_place(struct vm_map *map, struct vm_area *area, u64 more, err_t *scoped 
 		return true;
 	area_account(map, area, -1);
 	areas_change_begin(map);
-	area->end += more;
+	POINTER_PUBLISH(area->end, area->end + more);
 	areas_change_end(map);
 	area->charged += charge;
 	map->charged += charge;
@@ -179,7 +179,7 @@ vm_map_shift_file(struct vm_map *map, uaddr_t at, u64 len, u64 offset)
 	TRY(area_split(map, at.raw + len));
 	area = area_above(map, at.raw);
 	areas_change_begin(map);
-	area->offset = offset;
+	POINTER_PUBLISH(area->offset, offset);
 	areas_change_end(map);
 	map_zap(map, area->start, area->end);
 	(void)area_merge(map, area);

@@ -25,7 +25,7 @@
 
 /** One mapping. */
 struct vm_area {
-	u64 start, end;                     /* under vm_map.lock; read by faults under vm_map.sequence; so are the next four */
+	u64 start, end;                     /* under vm_map.lock; read by faults under vm_map.sequence, and so changed by POINTER_PUBLISH; likewise the next four */
 	u32 prot, flags;                    /* enum vm_prot, enum vm_area_flags */
 	struct vm_object *object;           /* counted; null: private anonymous */
 	u64 offset;                         /* of `start` in the object, bytes */
