@@ -632,6 +632,6 @@ bool
 sched_is_ready(struct sched_entity *entity)
 {
 	struct run_queue *queue = ELEM(queues, atomic32_load_relaxed(&entity->cpu) % CPU_MAX);
-	IRQ_SPIN_SCOPE(&queue->lock);
-	return entity->queued || (atomic32_load_relaxed(&queue->busy) != 0 && POINTER_LOAD(queue->current) == entity);
+	return atomic32_load_relaxed(&entity->claimed) != 0 ||
+	       (atomic32_load_relaxed(&queue->busy) != 0 && POINTER_LOAD(queue->current) == entity);
 }
