@@ -11,8 +11,8 @@ What Linux prints is kept below build/abi/, under a name made of the programs' a
 only when one of them changes. Each line is one test. A program that hangs or dies fails with the lines that it did not print; a
 machine that dies is booted again for the programs behind.
 
-The environment chooses: ABI="pipe exec" only these programs, ABI_TARGETS="hosted" (or "cadre", in QEMU) and ABI_CPUS="2" only this machine, ABI_JOBS="1"
-programs at a time.
+The environment chooses: ABI="pipe exec" only these programs, ABI_TARGETS="hosted" (or "cadre", in QEMU; hosted-asan and hosted-tsan, where a
+report of the sanitizer is a failure, too) and ABI_CPUS="2" only this machine, ABI_JOBS="1" programs at a time.
 """
 import collections
 import concurrent.futures
@@ -31,7 +31,7 @@ from main import OUT, ROOT, build
 SOURCES, WHERE = ROOT / "tests" / "abi", ROOT / "build" / "abi"
 FLAGS = ["-std=gnu17", "-static", "-O1", "-pthread", "-s", "-fno-toplevel-reorder", "-Wall", "-Werror=implicit-function-declaration", "-Wno-stringop-overflow",
          "-Wno-stringop-overread", "-Wno-unused-result", "-Wno-array-bounds"]
-PROGRAM_SECONDS, MACHINE_SECONDS, BOOTS_MAX, SHOWN = 300, 900, 8, 60
+PROGRAM_SECONDS, MACHINE_SECONDS, SANITIZED, BOOTS_MAX, SHOWN = 300, 900, 3, 8, 60   # SANITIZED: so much more time under a sanitizer
 TRACED = re.compile(r"^\[ *[\d.]+\] cpu\d+: \[\d+\] (\w+)\(", re.M)
 TRAP = re.compile(r"service trap|panic:")
 LINE = re.compile(r"^(ok|not ok|skip) (\w+): (.*)$")
@@ -69,7 +69,7 @@ def packed(files, out):
 def machine(kernel, image, cpus, log):
     if kernel.startswith("hosted"):
         return hosted.Machine(kernel=str(hosted.made(kernel)), smp=cpus, mem="768M", append="rdinit=/.cadre/init", initrd=str(image), log=str(log),
-                              serials=("stdio", "null", "null", "null"))
+                              serials=("stdio", "null", "null", "null"), reports=f"{log}.report")
     linux = kernel == "linux"
     words = "rdinit=/.cadre/init" + (" console=ttyS3 quiet panic=-1" if linux else " trace" if kernel == "traced" else "")
     return qemu.Machine(kernel=str(root.linux_kernel() if linux else OUT / "cadre.elf.image"), smp=cpus, mem="768M", cpu="max", append=words,
@@ -77,11 +77,24 @@ def machine(kernel, image, cpus, log):
                         serials=("stdio", "null", "null", f"file:{log}" if linux else "null"))
 
 
+def patience(kernel):
+    return SANITIZED if "-" in kernel else 1
+
+
+def reports_taken(machine, out):
+    """What a sanitizer has to say of the machine that ran, appended to the file `out`; the lines."""
+    lines = machine.reported() if isinstance(machine, hosted.Machine) else []
+    if lines:
+        with open(out, "a", encoding="utf-8") as to:
+            to.write("\n".join(lines) + "\n")
+    return lines
+
+
 class Results:
     """Lines of one kernel: how often each assertion was printed, by its program."""
 
     def __init__(self):
-        self.good, self.bad, self.ends, self.deaths, self.traps = collections.Counter(), {}, {}, [], []
+        self.good, self.bad, self.ends, self.deaths, self.traps, self.reports = collections.Counter(), {}, {}, [], [], []
 
     def take(self, line):
         match = LINE.match(line)
@@ -108,12 +121,14 @@ def boot(kernel, names, cpus, jobs, results, title):
     """One machine for these programs; the names that are not through."""
     image, log = WHERE / f"run.{title}.cpio", WHERE / f"{title}.log"
     together, alone = split_alone(names)
-    command = ["/abi/guest", str(jobs), str(PROGRAM_SECONDS), *(f"/abi/{name}" for name in together), *(["--"] if alone else []),
+    command = ["/abi/guest", str(jobs), str(PROGRAM_SECONDS * patience(kernel)), *(f"/abi/{name}" for name in together), *(["--"] if alone else []),
                *(f"/abi/{name}" for name in alone)]
     size = shutil.get_terminal_size()
     root.initramfs(WHERE / "base.cpio", image, command, False, size, {"PATH": "/bin:/usr/bin:/sbin:/usr/sbin", "HOME": "/root"})
-    status, lines = qemu.capture(machine(kernel, image, cpus, log), MACHINE_SECONDS)
+    ours = machine(kernel, image, cpus, log)
+    status, lines = qemu.capture(ours, MACHINE_SECONDS * patience(kernel))
     image.unlink()
+    results.reports += reports_taken(ours, WHERE / f"{title}.reports")
     with open(WHERE / f"{title}.out", "a", encoding="utf-8") as out:
         out.write("\n".join(lines) + "\n")
     for line in lines:
@@ -132,7 +147,8 @@ def boot(kernel, names, cpus, jobs, results, title):
 def collect(kernel, names, cpus, jobs, title):
     """All lines of these programs on a kernel, with new machines behind those that died."""
     results, left = Results(), list(names)
-    (WHERE / f"{title}.out").unlink(missing_ok=True)
+    for suffix in ("out", "reports"):
+        (WHERE / f"{title}.{suffix}").unlink(missing_ok=True)
     for _ in range(BOOTS_MAX):
         left = boot(kernel, left, cpus, jobs, results, title)
         if not left:
@@ -240,7 +256,9 @@ def one_machine(tally, theirs, chosen, kernel, cpus):
     title = f"{kernel}-{cpus}"
     ours = collect(kernel, chosen, cpus, jobs_of(cpus), title)
     tally.case(f"no_service_traps_on_{title}", not ours.traps, f"{len(ours.traps)} in build/abi/{title}.log")
+    if kernel.startswith("hosted-"):
+        tally.case(f"no_sanitizer_report_on_{title}", not ours.reports, f"see build/abi/{title}.reports: {ours.reports[:4]}")
     if not compare(tally, theirs, ours, set(chosen), title):
-        target = " --target hosted" if kernel == "hosted" else ""
+        target = f" --target {kernel}" if kernel.startswith("hosted") else ""
         print(f"  again: ABI='PROGRAM…' ABI_TARGETS={kernel} ABI_CPUS={cpus} ./cadre test --filter abi; one by hand: ./cadre run{target} --smp {cpus} "
               "--initrd build/abi/base.cpio -- /abi/PROGRAM [SENTENCE]")

@@ -2,6 +2,7 @@
 """The hosted kernel as a machine: the same questions as to QEMU's (qemu.Machine), answered by a process of this host."""
 import dataclasses
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -36,13 +37,24 @@ class Machine:
     backend: str | None = None   # seccomp or ptrace; None: what the host allows
     seed: int | None = None      # of a deterministic run
     events: str | None = None    # where that lists what happened
+    reports: str | None = None   # where sanitizers write, REPORTS.PROCESS; None: standard error
 
     def command(self):
-        args = [self.kernel, "--cpus", str(self.smp), "--mem", self.mem, *(word for line in self.serials for word in ("--serial", str(line)))]
+        options = [f"{name}_OPTIONS=log_path={self.reports}" for name in ("ASAN", "TSAN", "UBSAN")] if self.reports else []
+        args = [*(["env", *options] if options else []), self.kernel, "--cpus", str(self.smp), "--mem", self.mem]
+        args += [word for line in self.serials for word in ("--serial", str(line))]
         for name, value in (("--append", self.append.strip()), ("--initrd", self.initrd), ("--log", self.log), ("--backend", self.backend),
                             ("--seed", self.seed), ("--events", self.events)):
             args += [name, str(value)] if value not in (None, "") else []
         return args
+
+    def reported(self):
+        """What sanitizers have found, the files taken away; their heads are what to look at first."""
+        found = []
+        for path in sorted(pathlib.Path(self.reports).parent.glob(pathlib.Path(self.reports).name + ".*")) if self.reports else []:
+            found += path.read_text(errors="replace").splitlines()
+            path.unlink()
+        return found
 
     @staticmethod
     def status_of(code):
