@@ -206,6 +206,7 @@ DEBUG_COMMANDS = {
     "cadre-threads": r"^ +\d+ +\d+ +1 .* sleep$",
     "cadre-space 2": r"^[0-9a-f]{12}-[0-9a-f]{12} r-xp object .*\n(.*\n)*\d+ areas, \d+ pages",
     "cadre-objects thread": r"^ +[1-9]\d* +\d+ +\d+  thread$",
+    "cadre-names proc": r"^0x[0-9a-f]+ +\d+ .* proc:/",
     "cadre-locks": r"^(no lock is held|task \d+ .*LOCK_)",
     "cadre-log 1000": r"^.*init: services are up",
     "cadre-stack 1": r"^(#0 .*|.*it runs: bt)",

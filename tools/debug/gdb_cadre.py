@@ -81,7 +81,7 @@ def nodes(node, link="link"):
 
 
 class Cadre(gdb.Command):
-    """Commands for the kernel of Cadre: cadre-tasks, cadre-stack ID, cadre-threads, cadre-space PID, cadre-objects, cadre-locks, cadre-log."""
+    """Commands for the kernel of Cadre: cadre-tasks, cadre-stack ID, cadre-threads, cadre-space PID, cadre-objects, cadre-names, cadre-locks, cadre-log."""
 
     def __init__(self):
         super().__init__("cadre", gdb.COMMAND_USER, prefix=True)
@@ -175,6 +175,25 @@ class Space(Listing):
         raise gdb.GdbError(f"no process {pid} with an address space: see cadre-threads")
 
 
+def live_objects(kind):
+    """The objects of a type that are live, as pointers; `kind` is the name of its structure."""
+    header, shift = gdb.lookup_type("struct slot_header"), int(value("(unsigned)REF_STATE_SHIFT"))
+    backed, states, live = (int(value(f"(unsigned){name}")) for name in ("SLAB_BACKED", "SLAB_STATES", "SLOT_LIVE"))
+    for i in range(1, int(static("slab.c", "heap_last")) + 1):
+        heap = value("heaps")[i]
+        if heap["type"]["name"].string() != kind:
+            continue
+        for k in range(int(heap["nwindows"])):
+            window = heap["windows"][k]
+            for slab in range(max(0, min(int(window["nslabs"]), int(heap["nslabs"]) - int(window["first"])))):
+                if int(window["slabs"][slab]["word"]) & states != backed:
+                    continue
+                base = int(window["base"]) + (slab << int(heap["slab_shift"])) + int(heap["offset"])
+                for at in range(base, base + int(heap["slots"]) * int(heap["stride"]), int(heap["stride"])):
+                    if int(gdb.Value(at - header.sizeof).cast(header.pointer())["word"]) >> shift == live:
+                        yield gdb.Value(at).cast(gdb.lookup_type(f"struct {kind}").pointer())
+
+
 class Objects(Listing):
     """cadre-objects [TEXT]: live objects of the heap by type (whose name has TEXT in it): how many, of what size, pages behind them.
     Objects that were freed and wait in a processor's cache count as well."""
@@ -200,6 +219,29 @@ class Objects(Listing):
         yield f"{'LIVE':>8} {'SIZE':>7} {'PAGES':>7}  TYPE"
         for _, live, size, pages, name in sorted(rows, reverse=True):
             yield f"{live:>8} {size:>7} {pages:>7}  {name}"
+
+
+class Names(Listing):
+    """cadre-names [TEXT]: the names that the kernel keeps (struct dentry) in whose path TEXT is: users, flags, whether there is a file behind, path."""
+    name = "cadre-names"
+    FLAGS = ((1, "pinned"), (2, "mounted"), (8, "hashed"), (32, "referenced"))
+
+    def path(self, dentry):
+        words = []
+        while int(dentry["parent"]) != int(dentry) and len(words) < 50:
+            name = b"".join(int(dentry["name"][i]).to_bytes(8, "little") for i in range(dentry["name"].type.range()[1] + 1))
+            words.insert(0, name.rstrip(b"\0").decode(errors="replace"))
+            dentry = dentry["parent"]
+        return text(dentry["sb"]["type"]["name"]) + ":/" + "/".join(words)
+
+    def lines(self, argument):
+        yield f"{'ADDRESS':<18} {'USERS':>5}  {'STATE':<32} PATH"
+        for dentry in live_objects("dentry"):
+            refs, flags, path = number(dentry["refs"]), number(dentry["flags"]), self.path(dentry)
+            states = [word for bit, word in self.FLAGS if flags & bit] + ["loose"] * (refs >> 30 & 1) + ["dead"] * (refs >> 31)
+            states += ["negative"] if int(dentry["inode"]) == 0 else []
+            if argument in path:
+                yield f"{int(dentry):#x} {refs & (1 << 30) - 1:>5}  {' '.join(states):<32} {path}"
 
 
 class Locks(Listing):
@@ -232,7 +274,7 @@ class Log(Listing):
 
 
 Cadre()
-for command in (Tasks, Stack, Threads, Space, Objects, Locks, Log):
+for command in (Tasks, Stack, Threads, Space, Objects, Names, Locks, Log):
     command()
 gdb.execute("set pagination off")
 gdb.execute("set print pretty on")
