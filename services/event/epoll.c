@@ -310,7 +310,7 @@ static err_t
 epoll_file(struct epoll *epoll, u32 flags, u64 *scoped result)
 {
 	REF_SCOPE(file, file);
-	TRY(file_create(&epoll_ops, epoll_object(epoll), O_RDWR, FILE_READ | FILE_WRITE, TEXT("anon_inode:[eventpoll]"), &file));
+	TRY(file_create(&epoll_ops, epoll_object(epoll), O_RDWR, FILE_READ | FILE_WRITE, KIND_EPOLL, &file));
 	epoll_get(epoll);   /* the file's own */
 	epoll->file = file;
 	file->epoll = epoll;

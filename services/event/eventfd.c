@@ -134,8 +134,7 @@ static err_t
 eventfd_file(struct eventfd *event, u32 flags, u64 *scoped result)
 {
 	REF_SCOPE(file, file);
-	TRY(file_create(&eventfd_ops, eventfd_object(event), O_RDWR | (flags & O_NONBLOCK), FILE_READ | FILE_WRITE,
-	                TEXT("anon_inode:[eventfd]"), &file));
+	TRY(file_create(&eventfd_ops, eventfd_object(event), O_RDWR | (flags & O_NONBLOCK), FILE_READ | FILE_WRITE, KIND_EVENTFD, &file));
 	eventfd_get(event);     /* the file's own */
 	file->eventfd = event;
 	i32 fd = 0;

@@ -2,8 +2,7 @@
 /**
  * What stands for a path where a file has none: pipes, sockets, eventfds …
  *
- * Each kind of file has one dentry, made when the first such file is and kept for ever; it only bears the name. An inode is made for a file
- * once somebody asks for it.
+ * Each kind of file has one dentry, made at boot; it only bears the name. An inode is made for a file once somebody asks for it.
  */
 #include "fs_impl.h"
 
@@ -13,10 +12,13 @@ static const struct superblock_ops anonymous_ops = {};
 static const struct inode_ops anonymous_inode_ops = {};
 static const struct file_ops anonymous_file_ops = {};
 
-enum : u32 { KINDS_MAX = 32 };
 static struct superblock *anonymous_sb;             /* [boot] */
-static struct mutex kinds_lock;
-static struct { struct dentry *dentry; } kinds[KINDS_MAX];  /* written under kinds_lock, in order */
+static struct { struct dentry *dentry; } kinds[FILE_KINDS];  /* [boot] */
+static const struct { u8 text[24]; } kind_names[FILE_KINDS] = {
+	[KIND_PIPE] = { "pipe" }, [KIND_SOCKET] = { "socket" }, [KIND_EPOLL] = { "anon_inode:[eventpoll]" }, [KIND_EVENTFD] = { "anon_inode:[eventfd]" },
+	[KIND_TIMERFD] = { "anon_inode:[timerfd]" }, [KIND_SIGNALFD] = { "anon_inode:[signalfd]" }, [KIND_INOTIFY] = { "anon_inode:inotify" },
+	[KIND_PIDFD] = { "anon_inode:[pidfd]" },
+};
 
 static err_t
 anonymous_mount(const struct fs_type *type, struct cbytes source, struct cbytes options, u32 flags, struct superblock **scoped out)
@@ -28,51 +30,37 @@ anonymous_mount(const struct fs_type *type, struct cbytes source, struct cbytes 
 err_t
 anonymous_init(void)
 {
-	return superblock_create(&anonymous_type, &anonymous_ops, 0x09041934, &anonymous_sb);
-}
-
-/** => null: not there; *free is the first unused place */
-static struct dentry *
-kind_find(struct cbytes kind, u32 *scoped free)
-{
-	for (u32 i = 0; i < KINDS_MAX; i++) {
-		struct dentry *dentry = POINTER_LOAD(ELEM(kinds, i)->dentry);
-		*free = i;
-		if (dentry == nullptr || cbytes_equal(dentry_text(dentry), kind))
-			return dentry;
+	TRY(superblock_create(&anonymous_type, &anonymous_ops, 0x09041934, &anonymous_sb));
+	for (u32 i = 0; i < FILE_KINDS; i++) {
+		struct cbytes name = CBYTES_OF(ELEM(kind_names, i)->text);
+		size_t len = 0;
+		while (cbytes_get(name, len) != 0)
+			len++;
+		ELEM(kinds, i)->dentry = dentry_create(nullptr, anonymous_sb, cbytes_sub(name, 0, len));
+		if (ELEM(kinds, i)->dentry == nullptr)
+			return ENOMEM;
 	}
-	return nullptr;
+	return OK;
 }
 
-/** Lives for ever; no reference to be given back. => null: ENOMEM */
+/** Lives for ever; no reference to be given back. */
 struct dentry *
-kind_dentry(struct cbytes kind)
+kind_dentry(enum file_kind kind)
 {
-	u32 free = 0;
-	struct dentry *dentry = kind_find(kind, &free);
-	if (dentry != nullptr)
-		return dentry;
-	MUTEX_SCOPE(&kinds_lock);
-	dentry = kind_find(kind, &free);
-	if (dentry != nullptr)
-		return dentry;
-	dentry = dentry_create(nullptr, anonymous_sb, kind);
-	if (dentry != nullptr)
-		POINTER_PUBLISH(ELEM(kinds, free)->dentry, dentry);
-	return dentry;
+	return ELEM(kinds, kind)->dentry;
 }
 
 static bool
-kind_is(const struct file *file, struct cbytes kind)
+kind_is(const struct file *file, enum file_kind kind)
 {
-	return cbytes_equal(dentry_text(file->dentry), kind);
+	return file->dentry == kind_dentry(kind);
 }
 
 /** What fstat(2) says is its type and mode. */
 u32
 kind_mode(const struct file *file)
 {
-	return kind_is(file, TEXT("pipe")) ? S_IFIFO | 0600 : kind_is(file, TEXT("socket")) ? S_IFSOCK | 0777 : 0600;
+	return kind_is(file, KIND_PIPE) ? S_IFIFO | 0600 : kind_is(file, KIND_SOCKET) ? S_IFSOCK | 0777 : 0600;
 }
 
 struct inode *
@@ -90,7 +78,7 @@ kind_inode_create(const struct file *file)
 size_t
 kind_text(const struct file *file, struct bytes text)
 {
-	if (kind_is(file, TEXT("pipe")) || kind_is(file, TEXT("socket")))
+	if (kind_is(file, KIND_PIPE) || kind_is(file, KIND_SOCKET))
 		return format_text(text, "{}:[{}]", dentry_text(file->dentry), file->ino);
 	return format_text(text, "{}", dentry_text(file->dentry));
 }

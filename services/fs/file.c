@@ -59,18 +59,15 @@ OBJECT_DEFINE_RELEASE(file);
 /* --- anonymous files --- */
 
 err_t
-file_create(const struct file_ops *ops, struct object *private, u32 flags, u32 mode, struct cbytes kind, struct file **scoped out)
+file_create(const struct file_ops *ops, struct object *private, u32 flags, u32 mode, enum file_kind kind, struct file **scoped out)
 {
-	struct dentry *dentry = kind_dentry(kind);
-	if (dentry == nullptr)
-		return ENOMEM;
 	struct file *file = file_alloc();
 	if (file == nullptr)
 		return ENOMEM;
 	file->ops = ops;
 	file->mode = mode | FILE_ANONYMOUS | FILE_OPENED;
 	atomic32_store_relaxed(&file->flags, flags);
-	file->dentry = dentry;
+	file->dentry = kind_dentry(kind);
 	file->cred = cred_current_get();
 	file->ino = atomic64_add_relaxed(&anonymous_ino, 1) + 1;
 	file->private = private;

@@ -126,13 +126,15 @@ struct file {
 };
 OBJECT_DECLARE(file);   /* file_get, file_put … */
 
+/** The files that no path leads to: what /proc/PID/fd calls them is in fs/anonymous.c. */
+enum file_kind : u32 { KIND_PIPE, KIND_SOCKET, KIND_EPOLL, KIND_EVENTFD, KIND_TIMERFD, KIND_SIGNALFD, KIND_INOTIFY, KIND_PIDFD, FILE_KINDS };
+
 /**
- * A file that no path leads to (pipe, socket, eventfd …). `kind` is what /proc/PID/fd shows, e.g. TEXT("anon_inode:[eventfd]");
- * TEXT("pipe") and TEXT("socket") are shown as "pipe:[INO]". `mode` is FILE_READ | FILE_WRITE …; `flags` as F_GETFL shows them.
+ * A file of such a kind. `mode` is FILE_READ | FILE_WRITE …; `flags` as F_GETFL shows them.
  * Takes over the caller's reference to `private` on success only.
  * => ENOMEM, ENFILE
  */
-err_t file_create(const struct file_ops *ops, struct object *private, u32 flags, u32 mode, struct cbytes kind, struct file **scoped out);
+err_t file_create(const struct file_ops *ops, struct object *private, u32 flags, u32 mode, enum file_kind kind, struct file **scoped out);
 /** The inode behind it, made now for an anonymous file. Lives as long as the file. => null: ENOMEM */
 struct inode *file_inode(struct file *file);
 

@@ -175,7 +175,7 @@ file_notices_flush(struct file *file, const struct fd_table *table)
 
 /* --- anonymous.c --- */
 err_t anonymous_init(void);
-struct dentry *kind_dentry(struct cbytes kind);
+struct dentry *kind_dentry(enum file_kind kind);
 struct inode *kind_inode_create(const struct file *file);
 u32 kind_mode(const struct file *file);
 size_t kind_text(const struct file *file, struct bytes text);

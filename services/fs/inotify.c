@@ -429,7 +429,7 @@ inotify_open(struct inotify *instance, u32 flags, u64 *scoped result)
 {
 	struct file *file = nullptr;
 	i32 fd = -1;
-	TRY(file_create(&inotify_ops, inotify_object(instance), O_RDONLY | (flags & O_NONBLOCK), FILE_READ, TEXT("anon_inode:inotify"), &file));
+	TRY(file_create(&inotify_ops, inotify_object(instance), O_RDONLY | (flags & O_NONBLOCK), FILE_READ, KIND_INOTIFY, &file));
 	{
 		inotify_get(instance);
 		SPIN_SCOPE(&notify_lock);

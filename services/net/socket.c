@@ -135,7 +135,7 @@ err_t
 socket_file(const struct socket_ops *ops, struct object *private, u32 flags, struct file **scoped out)
 {
 	u32 file_flags = O_RDWR | ((flags & SOCK_NONBLOCK) != 0 ? O_NONBLOCK : 0);
-	TRY(file_create(ops->file_ops, private, file_flags, FILE_READ | FILE_WRITE, TEXT("socket"), out));
+	TRY(file_create(ops->file_ops, private, file_flags, FILE_READ | FILE_WRITE, KIND_SOCKET, out));
 	if (ops->opened != nullptr)
 		ops->opened(private, *out);
 	return OK;

@@ -11,7 +11,7 @@ static err_t
 pipe_end(struct pipe *pipe, u32 mode, u32 flags, struct file **scoped out)
 {
 	struct file *file = nullptr;
-	TRY(file_create(&pipe_ops, pipe_object(pipe), flags, mode, TEXT("pipe"), &file));
+	TRY(file_create(&pipe_ops, pipe_object(pipe), flags, mode, KIND_PIPE, &file));
 	pipe_get(pipe);     /* the file's own; the caller keeps its reference */
 	file->pipe = pipe;
 	if ((mode & FILE_READ) != 0)

@@ -77,7 +77,7 @@ pidfd_create(struct process *process, u32 flags, struct file **scoped out)
 {
 	TRY(end_watch_make(process));
 	process_get(process);
-	err_t err = file_create(&pidfd_ops, process_object(process), O_RDWR | flags, FILE_READ | FILE_WRITE, TEXT("anon_inode:[pidfd]"), out);
+	err_t err = file_create(&pidfd_ops, process_object(process), O_RDWR | flags, FILE_READ | FILE_WRITE, KIND_PIDFD, out);
 	if (err != OK)
 		process_put(process);
 	return err;

@@ -122,8 +122,7 @@ signalfd_new(u64 mask, u32 flags, i32 *scoped fd)
 	if (signalfd == nullptr)
 		return ENOMEM;
 	atomic64_store(&signalfd->mask, mask);
-	TRY(file_create(&signalfd_ops, signalfd_object(signalfd), O_RDWR | (flags & O_NONBLOCK), FILE_READ | FILE_WRITE,
-		TEXT("anon_inode:[signalfd]"), &file));
+	TRY(file_create(&signalfd_ops, signalfd_object(signalfd), O_RDWR | (flags & O_NONBLOCK), FILE_READ | FILE_WRITE, KIND_SIGNALFD, &file));
 	signalfd_get(signalfd);
 	return fd_install(file, 0, (flags & O_CLOEXEC) != 0, fd);
 }

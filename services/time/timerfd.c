@@ -229,8 +229,7 @@ sys_timerfd_create(i32 clock, u32 flags, u64 *scoped result)
 	if (is_alarm(clock) && !capable(CAP_WAKE_ALARM))
 		return EPERM;
 	TRY(timerfd_make(clock, &timerfd));
-	TRY(file_create(&timerfd_ops, timerfd_object(timerfd), O_RDWR | (flags & O_NONBLOCK), FILE_READ | FILE_WRITE,
-		TEXT("anon_inode:[timerfd]"), &file));
+	TRY(file_create(&timerfd_ops, timerfd_object(timerfd), O_RDWR | (flags & O_NONBLOCK), FILE_READ | FILE_WRITE, KIND_TIMERFD, &file));
 	timerfd_get(timerfd);
 	time_step_add(&timerfd->step);
 	TRY(fd_install(file, 0, (flags & O_CLOEXEC) != 0, &fd));
