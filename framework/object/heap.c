@@ -44,7 +44,7 @@ slot_claim(struct heap *heap, u32 number, bool *dirty)
 
 /* --- magazines: free slots that a CPU keeps, claimed, so that the policy is asked for many at once --- */
 
-enum : u32 { MAGAZINE_MAX = 16, MAGAZINE_BATCH = 8, MAGAZINE_SLAB = 8 };   /* slots of a slab from which on a heap has them */
+enum : u32 { MAGAZINE_MAX = 16, MAGAZINE_SLAB = 8 };   /* slots of a slab from which on a heap has them */
 
 struct magazine { u64 first; u32 n; };           /* [self] interrupts off; n is read by others as an atomic */
 struct magazines { struct magazine of[HEAPS_MAX]; };
@@ -98,14 +98,14 @@ magazine_push(const struct heap *heap, struct slot_header *header)
 static bool
 magazine_drain(const struct heap *heap)
 {
-	u32 numbers[MAGAZINE_BATCH], n = 0;
-	for (struct slot_header *header; n < MAGAZINE_BATCH && (header = magazine_pop(heap)) != nullptr;) {
+	struct slot_batch batch = {};
+	for (struct slot_header *header; batch.n < SLOT_BATCH && (header = magazine_pop(heap)) != nullptr;) {
 		struct slot slot = slot_of(header);
 		__atomic_store_n(&header->word, ref_word(SLOT_FREE, 0, 0), __ATOMIC_RELEASE);
 		slab_leave(slot.slab);
-		numbers[n++] = slot.number;
+		batch.slots[batch.n++] = slot.number;
 	}
-	return n > 0 && SLAB_POLICY(for (u32 i = 0; i < n; i++) policy->give(heap->id, numbers[i]));
+	return batch.n > 0 && SLAB_POLICY(policy->give(heap->id, &batch));
 }
 
 static void
@@ -133,16 +133,17 @@ static struct slot_header *
 heap_claim(struct heap *heap, bool *dirty)
 {
 	for (u32 tries = 0; tries < HEAP_TRIES; tries++) {
-		u32 numbers[MAGAZINE_BATCH], slab, n = 0, wanted = heap_has_magazine(heap) ? MAGAZINE_BATCH : 1;
-		if (!SLAB_POLICY(while (n < wanted && (numbers[n] = policy->take(heap->id)) != SLOT_NONE) n++))
-			n = (numbers[0] = slab_policy_fallback.take(heap->id)) != SLOT_NONE;
-		for (bool unused; n > 1;) {
-			struct slot_header *more = slot_claim(heap, numbers[--n], &unused);
+		struct slot_batch batch = {};
+		u32 slab, n, wanted = heap_has_magazine(heap) ? SLOT_BATCH : 1;
+		if (!SLAB_POLICY(policy->take(heap->id, wanted, &batch)))
+			slab_policy_fallback.take(heap->id, 1, &batch);
+		for (n = MIN(batch.n, wanted); n > 1;) {
+			struct slot_header *more = slot_claim(heap, batch.slots[--n], dirty);
 			if (more != nullptr)
 				(void)magazine_push(heap, more);
 		}
 		if (n > 0)
-			return slot_claim(heap, numbers[0], dirty);
+			return slot_claim(heap, batch.slots[0], dirty);
 		if (heap_is_ample(heap)) {
 			policy_fault(&policy_fault_counts.slab, TEXT("no slot, while many are free"));
 			return nullptr;
@@ -220,7 +221,7 @@ slot_release(struct slot_header *header)
 		struct slot slot = slot_of(header);
 		__atomic_store_n(&header->word, ref_word(SLOT_FREE, 0, 0), __ATOMIC_RELEASE);
 		slab_leave(slot.slab);   /* from here on the slot's memory may go */
-		if (!SLAB_POLICY(policy->give(heap->id, slot.number)))
+		if (!SLAB_POLICY(policy->give(heap->id, &(struct slot_batch){ 1, { slot.number } })))
 			return;
 	}
 	if (slab_release(heap, false))

@@ -349,30 +349,27 @@ slot_link(u32 id, u32 number)
 	return &slot_at(heap, number).header->link;
 }
 
-/** The plain policy that replaces one which trapped: any free slot, found by looking at all. */
-static u32
-fallback_take(u32 id)
+/** The plain policy that replaces one which trapped: free slots, found by looking at all. What `batch` has is forgotten. */
+static void
+fallback_take(u32 id, u32 wanted, struct slot_batch *batch)
 {
+	batch->n = 0;
 	struct heap *heap = heap_at(id);
 	u32 nslabs = __atomic_load_n(&heap->nslabs, __ATOMIC_ACQUIRE);
-	for (u32 number = 0; number < nslabs; number++) {
+	for (u32 number = 0; number < nslabs && batch->n < wanted; number++) {
 		struct slab *slab = slab_at(heap, number);
 		if (!slab_enter(slab))
 			continue;
-		u32 found = SLOT_NONE;
-		for (u32 i = 0; i < heap->slots && found == SLOT_NONE; i++) {
+		for (u32 i = 0; i < heap->slots && batch->n < wanted; i++) {
 			u32 state = ref_state(ref_load(&slot_at(heap, number * heap->slots + i).header->word));
 			if (state == SLOT_CLEAN || state == SLOT_FREE)
-				found = number * heap->slots + i;
+				batch->slots[batch->n++] = number * heap->slots + i;
 		}
 		slab_leave(slab);
-		if (found != SLOT_NONE)
-			return found;
 	}
-	return SLOT_NONE;
 }
 
-static void fallback_give(u32 heap, u32 slot) { (void)heap, (void)slot; }
+static void fallback_give(u32 heap, const struct slot_batch *batch) { (void)heap, (void)batch; }
 static void fallback_added(u32 heap, u32 slab, u32 slots) { (void)heap, (void)slab, (void)slots; }
 
 static u32

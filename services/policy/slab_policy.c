@@ -4,7 +4,7 @@
  *
  * Each heap has a list of slabs with free slots, fullest use first come; a slab's free slots are linked through their link words. A slab of
  * which no slot is out goes to the list of empty ones, of which one is kept: the next goes back. The framework asks for several slots at once
- * and keeps them for its CPUs.
+ * and keeps them for its CPUs: one turn of the lock for each batch.
  *
  * Types whose objects are found in RCU sections by pointers that no reference stands behind (T_get_live decides whether they still are) keep all
  * slabs for ever: an object may be freed between the look at the pointer and the look at the object, and then the memory must still be its type's.
@@ -54,18 +54,21 @@ list_remove(u32 heap, struct slab_list *list, u32 slab)
 		list->first = note->next;
 }
 
-/** Takes the first free slot of a slab, and the slab to the list it belongs to then. */
-static u32
-slot_pop(u32 heap, struct heap_state *state) MUST_HOLD(&state->lock)
+/** Takes free slots of the first slab that has some, until the batch has `wanted`, and the slab to the list it belongs to then. => false: there is none */
+static bool
+slots_pop(u32 heap, struct heap_state *state, u32 wanted, struct slot_batch *scoped batch) MUST_HOLD(&state->lock)
 {
 	bool fresh = state->partial.first == 0;
 	u32 first = fresh ? state->empty.first : state->partial.first;
 	if (first == 0)
-		return SLOT_NONE;
+		return false;
 	struct slab_note *note = slab_note(heap, first - 1);
-	u32 slot = note->free_head - 1;
-	note->free_head = *slot_link(heap, slot);
-	note->nfree--;
+	for (; batch->n < wanted && note->nfree > 0; note->nfree--) {
+		u32 slot = note->free_head - 1;
+		note->free_head = *slot_link(heap, slot);
+		batch->slots[batch->n] = slot;
+		batch->n++;
+	}
 	if (fresh) {
 		list_remove(heap, &state->empty, first - 1);
 		atomic32_sub(&state->nempty, 1);
@@ -74,7 +77,7 @@ slot_pop(u32 heap, struct heap_state *state) MUST_HOLD(&state->lock)
 		list_insert(heap, &state->partial, first - 1);
 	else if (!fresh && note->nfree == 0)
 		list_remove(heap, &state->partial, first - 1);
-	return slot;
+	return true;
 }
 
 static void
@@ -110,29 +113,34 @@ slab_policy_fail(u32 every)
 
 /** Whether it is this one's turn: every run of the kernel with the same calls has the same answers. */
 static bool
-is_refused(u32 every)
+is_refused(u32 every, u32 wanted)
 {
-	u64 asked = atomic64_add_relaxed(&fail_asked, 1);
+	u64 asked = atomic64_add_relaxed(&fail_asked, wanted);
 	return asked >= FAIL_FROM && (asked * 0x9e3779b97f4a7c15 >> 32) % every == 0;
 }
 
-static u32
-slab_take(u32 heap)
+static void
+slab_take(u32 heap, u32 wanted, struct slot_batch *scoped batch)
 {
 	u32 every = atomic32_load_relaxed(&fail_every);
-	if (__builtin_expect(every != 0, 0) && is_refused(every))
-		return SLOT_REFUSED;
+	if (__builtin_expect(every != 0, 0) && is_refused(every, wanted)) {
+		batch->slots[0] = SLOT_REFUSED;
+		batch->n = 1;
+		return;
+	}
 	struct heap_state *state = ELEM(heaps, heap);
 	IRQ_SPIN_SCOPE(&state->lock);
-	return slot_pop(heap, state);
+	while (batch->n < wanted && slots_pop(heap, state, wanted, batch))
+		;
 }
 
 static void
-slab_give(u32 heap, u32 slot)
+slab_give(u32 heap, const struct slot_batch *scoped batch)
 {
 	struct heap_state *state = ELEM(heaps, heap);
 	IRQ_SPIN_SCOPE(&state->lock);
-	slot_push(heap, state, slot);
+	for (u32 i = 0; i < batch->n; i++)
+		slot_push(heap, state, batch->slots[i]);
 }
 
 /** What thread/pid.c, thread/cred.c and fs/fd.c find without references. */

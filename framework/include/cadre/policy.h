@@ -59,11 +59,15 @@ struct slab_note *slab_note(u32 heap, u32 slab);  /* => traps where there is non
 /** The link word of a free slot, for free lists. => traps where the slot has no memory now. */
 u32 *slot_link(u32 heap, u32 slot);
 
+/** Slots of a heap, not in any order. */
+enum : u32 { SLOT_BATCH = 8 };
+struct slot_batch { u32 n; u32 slots[SLOT_BATCH]; };
+
 struct slab_policy {
-	/** A slot of `heap` to hand out. Slots are numbered from 0; slot s lies in slab s / slots. => SLOT_NONE: grow first. */
-	u32 (*take)(u32 heap);
-	/** The slot is free again. */
-	void (*give)(u32 heap, u32 slot);
+	/** Adds slots of `heap` to hand out, up to `wanted`. Slots are numbered from 0; slot s lies in slab s / slots. None: grow first. */
+	void (*take)(u32 heap, u32 wanted, struct slot_batch *scoped batch);
+	/** The slots are free again. */
+	void (*give)(u32 heap, const struct slot_batch *scoped batch);
 	/** Slab `slab` has memory from now on: its `slots` slots are free. */
 	void (*slab_added)(u32 heap, u32 slab, u32 slots);
 	/** A slab whose slots are all free and whose memory should go back now. => SLOT_NONE. Asked after a `give`; and under memory pressure (`urgent`) until it says none. */

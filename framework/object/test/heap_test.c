@@ -360,11 +360,17 @@ TEST(slots_in_magazines_are_free_and_go_back_under_pressure)
 /* --- policies that lie --- */
 
 static u32 lie_slot, lie_slab;
-static u32 evil_take(u32 heap) { (void)heap; return lie_slot; }
-static void evil_give(u32 heap, u32 slot) { (void)heap; (void)slot; }
+static void
+evil_take(u32 heap, u32 wanted, struct slot_batch *batch)
+{
+	(void)heap;
+	(void)wanted;
+	*batch = (struct slot_batch){ lie_slot != SLOT_NONE, { lie_slot } };
+}
+static void evil_give(u32 heap, const struct slot_batch *batch) { (void)heap; (void)batch; }
 static void evil_added(u32 heap, u32 slab, u32 slots) { (void)heap; (void)slab; (void)slots; }
 static u32 evil_release(u32 heap, bool urgent) { (void)heap; (void)urgent; return lie_slab; }
-static u32 trapping_take(u32 heap) { (void)heap; contain_trap(TEXT("a policy's bug")); }
+static void trapping_take(u32 heap, u32 wanted, struct slot_batch *batch) { (void)heap; (void)wanted; batch->n = ~0u; contain_trap(TEXT("a policy's bug")); }
 static const struct slab_policy evil_policy = { evil_take, evil_give, evil_added, evil_release };
 static const struct slab_policy trapping_policy = { trapping_take, evil_give, evil_added, evil_release };
 
@@ -438,6 +444,30 @@ TEST(same_slot_twice_is_given_once)
 	slab_flush(true);
 }
 
+/** More than was asked for, and more than there is room for: the first one of it is looked at, and no more. */
+static void
+greedy_take(u32 heap, u32 wanted, struct slot_batch *batch)
+{
+	struct slot_batch real = {};
+	slab_policy.take(heap, wanted, &real);
+	*batch = (struct slot_batch){ ~0u, { real.n != 0 ? real.slots[0] : SLOT_NONE, SLOT_NONE, 0 } };
+}
+static const struct slab_policy greedy_policy = { greedy_take, evil_give, evil_added, evil_release };
+
+TEST(slab_policy_that_gives_more_than_was_asked_for_is_heard_in_part)
+{
+	pear_put(pear_alloc());
+	u64 faults = policy_faults().slab;
+	u64 flags = arch_irq_save();
+	slab_policy_active = &greedy_policy;
+	struct pear *pear = pear_alloc();
+	slab_policy_active = &slab_policy;
+	arch_irq_restore(flags);
+	EXPECT(pear != nullptr);
+	EXPECT_EQ(policy_faults().slab, faults);
+	pear_put(pear);
+}
+
 TEST(slab_policy_that_never_has_a_slot_does_not_eat_all_memory)
 {
 	struct memory_stat before = memory_stat();
@@ -462,7 +492,7 @@ struct plum { u64 word; };
 OBJECT_DECLARE(plum);
 OBJECT_DEFINE(plum);
 
-static u32 keeping_take(u32 heap) { preempt_disable(); return slab_policy.take(heap); }
+static void keeping_take(u32 heap, u32 wanted, struct slot_batch *batch) { preempt_disable(); slab_policy.take(heap, wanted, batch); }
 static const struct slab_policy keeping_policy = { keeping_take, evil_give, evil_added, evil_release };
 
 TEST(slab_policy_that_keeps_preemption_off_is_replaced)
@@ -502,7 +532,7 @@ TEST(slab_policy_that_traps_is_replaced)
 	arch_irq_restore(flags);
 }
 
-static void trapping_give(u32 heap, u32 slot) { (void)heap; (void)slot; contain_trap(TEXT("a policy's bug")); }
+static void trapping_give(u32 heap, const struct slot_batch *batch) { (void)heap; (void)batch; contain_trap(TEXT("a policy's bug")); }
 static void trapping_added(u32 heap, u32 slab, u32 slots) { (void)heap; (void)slab; (void)slots; contain_trap(TEXT("a policy's bug")); }
 static u32 trapping_release(u32 heap, bool urgent) { (void)heap; (void)urgent; contain_trap(TEXT("a policy's bug")); }
 static const struct slab_policy trapping_giver = { evil_take, trapping_give, evil_added, evil_release };
