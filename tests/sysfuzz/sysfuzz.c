@@ -64,7 +64,7 @@ struct call { unsigned short number; const char *name; unsigned char narguments;
 #include "sysfuzz_table.h"
 
 enum { PAGE = 4096, ARENA_PAGES = 24, WORKERS = 3, THREADS = 3, CHILD_CALLS = 200, FORKS_MAX = 40, GENERATION_MS = 2000, EACH_MS = 300, SETTLE_MS = 300,
-	FDS = 56, CALLS = sizeof(calls) / sizeof(calls[0]) };
+	END_MS = 60000, FDS = 56, CALLS = sizeof(calls) / sizeof(calls[0]) };
 
 /* In memory that all processes share: what the workers did since the supervisor last looked. */
 struct shared {
@@ -529,11 +529,11 @@ show_processes(void)
 		closedir(dir);
 }
 
-/* Ends all processes but the first one and this one, and waits until they are gone. */
+/* Ends all processes but the first one and this one, and waits until they are gone: on a busy host that takes as long as one of its processors is not let run. */
 static void
 end_all(void)
 {
-	for (int i = 0; i < 200; i++) {
+	for (long long end = now_ms() + END_MS; now_ms() < end;) {
 		pid_t ended;
 		kill(-1, SIGKILL);
 		while ((ended = waitpid(-1, NULL, WNOHANG)) > 0)

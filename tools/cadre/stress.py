@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MPL-2.0
-"""The suite `stress`: stress-ng's stressors (tests/stress/stress.sh), each alone and then all at once, on Cadre and, on request, on Debian's Linux;
+"""The suite `stress`: stress-ng's stressors and hackbench (tests/stress/stress.sh), each alone and then all at once, on Cadre and, on request, on Debian's Linux;
 before them memory hogs and a fork bomb, which the shell that started them survives (tests/stress/survive.sh).
 
 It passes where each stressor ends by itself with success, no service trapped, and the kernel has as many live objects of each type as before.
@@ -23,23 +23,29 @@ from main import ROOT, build
 
 SOURCES, WHERE = ROOT / "tests" / "stress", ROOT / "build" / "stress"
 STRESSORS = ("cpu vm mmap fork clone pthread futex pipe sigq kill sigpending sigsegv sigfd sigrt switch schedpolicy timer timerfd eventfd poll epoll "
-             "dentry tmpfs memcpy link")
+             "dentry tmpfs memcpy link hackbench")
+PROGRAMS = (("stress-ng", "stress-ng"), ("hackbench", "rt-tests"))   # with their packages
+# What CPUs keep by design (sysfuzz.KEPT), and as many leaves as the numbers of the processes that have lived need.
+GROWS = {"pid_map_leaf"}
+LOOKS = ("after", "after2", "after3")
 MEMORY = "2048M"
 LINE = re.compile(r"^(ok|not ok) (\w+): (.*)$")
 
 
 def program_files():
-    """stress-ng and the libraries that it wants, {name in an archive: (mode, contents)}."""
-    root.need("stress-ng", "stress-ng")
-    said = subprocess.run(["ldd", shutil.which("stress-ng")], capture_output=True, text=True, check=True).stdout
-    files = {"usr/bin/stress-ng": (0o100755, open(shutil.which("stress-ng"), "rb").read())}
-    for library in re.findall(r"(/lib\S+|/usr/lib\S+) \(0x", said):
-        files[library.lstrip("/")] = (0o100755, open(library, "rb").read())
+    """The programs and the libraries that they want, {name in an archive: (mode, contents)}."""
+    files = {}
+    for program, package in PROGRAMS:
+        root.need(program, package)
+        files[f"usr/bin/{program}"] = (0o100755, pathlib.Path(shutil.which(program)).read_bytes())
+        said = subprocess.run(["ldd", shutil.which(program)], capture_output=True, text=True, check=True).stdout
+        for library in re.findall(r"(/lib\S+|/usr/lib\S+) \(0x", said):
+            files[library.lstrip("/")] = (0o100755, pathlib.Path(library).read_bytes())
     return files
 
 
 def packed(out):
-    """busybox' initramfs with stress-ng and tests/stress/ as /t, written to `out`."""
+    """busybox' initramfs with the programs and tests/stress/ as /t, written to `out`."""
     files = program_files() | {f"t/{path.name}": (0o100755, path.read_bytes()) for path in sorted(SOURCES.glob("*.sh"))}
     folders = {str(parent) for name in files for parent in pathlib.PurePath(name).parents} - {"."}
     data = root.archive({**{name: (0o40755, b"") for name in sorted(folders)}, **files})
@@ -71,9 +77,8 @@ def run_one(tally, kernel, cpus):
     said = log.read_text(errors="replace").splitlines() if log.exists() else []
     bad = [line for line in said if abi.TRAP.search(line)]
     tally.case(f"no_service_traps_on_{cpus}_cpus", not bad, f"{len(bad)} lines in {log}: {bad[:10]}; {again}")
-    left = sysfuzz.left(text, cpus)
-    left.pop("pid_map_leaf", None)   # as many as the numbers of the processes at work need
-    tally.case(f"no_object_is_left_on_{cpus}_cpus", sysfuzz.objects(text, "after") and not left, f"(type: before, after) {left}; {again}")
+    left = {kind: more for kind, more in sysfuzz.left(text, cpus, LOOKS).items() if kind not in GROWS}
+    tally.case(f"no_object_is_left_on_{cpus}_cpus", sysfuzz.objects(text, LOOKS[-1]) and not left, f"(type: before, after) {left}; {again}")
 
 
 def survive(tally, cpus):

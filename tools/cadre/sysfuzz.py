@@ -91,18 +91,13 @@ def program():
 
 # What each CPU keeps for itself by design, at most: objects ready to be used again.
 KEPT = {"poll_waiter": 1, "pollfd_chunks": 1, "unix_packet": 48}
-# A name of /proc with its parent was left by one of nine runs of 240 s on 4 CPUs (none on 1 or 2): not found yet, so two names are printed and not judged.
-NAMES, NAMES_MAX = {"dentry", "inode", "text_node"}, 2
 
 
-def left(text, cpus):
-    """What the kernel has more of than before: type -> (before, after)."""
-    before, after = objects(text, "before"), objects(text, "after")
-    more = {kind: (before.get(kind, 0), n) for kind, n in after.items() if n > max(before.get(kind, 0), KEPT.get(kind, 0) * cpus)}
-    if more and more.keys() <= NAMES and all(n - was <= NAMES_MAX for was, n in more.values()):
-        print(f"  names left behind, not judged: {more}")
-        return {}
-    return more
+def left(text, cpus, looks=("after",)):
+    """What the kernel has more of than before, in each of the looks at the end: type -> (before, after)."""
+    before, afters = objects(text, "before"), [objects(text, look) for look in looks]
+    least = {kind: min(after.get(kind, 0) for after in afters) for kind in afters[-1]}
+    return {kind: (before.get(kind, 0), n) for kind, n in least.items() if n > max(before.get(kind, 0), KEPT.get(kind, 0) * cpus)}
 
 
 def objects(text, when):
