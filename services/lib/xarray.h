@@ -160,6 +160,15 @@ xarray_covers(u32 shift, u64 index)
 		}                                                                                                      \
 		return leaf;                                                                                           \
 	}                                                                                                              \
+	/* Takes off roots that only lead to what the first branch below them has. Who stands on one goes on from it. */ \
+	[[maybe_unused]] static inline void name##_lower(struct name *scoped array)                                    \
+	{                                                                                                              \
+		struct name##_branch *root = array->root;                                                              \
+		for (; root != nullptr && root->used == 1 && root->branches[0] != nullptr; root = array->root) {       \
+			POINTER_PUBLISH(array->root, root->branches[0]);                                               \
+			name##_branch_put_rcu(root);                                                                   \
+		}                                                                                                      \
+	}                                                                                                              \
 	/* Takes off the nodes on the way to `index` that have become empty, from below. */                            \
 	[[maybe_unused]] static inline void name##_trim(struct name *scoped array, u64 index)                          \
 	{                                                                                                              \
@@ -181,7 +190,7 @@ xarray_covers(u32 shift, u64 index)
 				name##_leaf_put_rcu(leaf);                                                             \
 			}                                                                                              \
 			if (branch->used != 0)                                                                         \
-				return;                                                                                \
+				break;                                                                                 \
 			if (depth == 1) {                                                                              \
 				POINTER_PUBLISH(array->root, nullptr);                                                 \
 			} else {                                                                                       \
@@ -191,6 +200,7 @@ xarray_covers(u32 shift, u64 index)
 			}                                                                                              \
 			name##_branch_put_rcu(branch);                                                                 \
 		}                                                                                                      \
+		name##_lower(array);                                                                                   \
 	}                                                                                                              \
 	[[maybe_unused]] static inline err_t name##_insert(struct name *scoped array, u64 index, T *item)              \
 	{                                                                                                              \

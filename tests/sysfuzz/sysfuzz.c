@@ -764,6 +764,7 @@ main(int argc, char **argv)
 	bool each = argc == 4 && strcmp(argv[3], "each") == 0;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	syscall(SYS_ioprio_set, 3 /* a user's */, 0, 2 << 13 | 4);      /* root's workers may give this one and the first an I/O priority: both have one */
 	set_signals(SIG_IGN);
 	memory_prepare();
 	printf("seed %llu\n", (unsigned long long)seed);

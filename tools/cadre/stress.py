@@ -25,8 +25,6 @@ SOURCES, WHERE = ROOT / "tests" / "stress", ROOT / "build" / "stress"
 STRESSORS = ("cpu vm mmap fork clone pthread futex pipe sigq kill sigpending sigsegv sigfd sigrt switch schedpolicy timer timerfd eventfd poll epoll "
              "dentry tmpfs memcpy link hackbench")
 PROGRAMS = (("stress-ng", "stress-ng"), ("hackbench", "rt-tests"))   # with their packages
-# What CPUs keep by design (sysfuzz.KEPT), and as many leaves as the numbers of the processes that have lived need.
-GROWS = {"pid_map_leaf"}
 LOOKS = ("after", "after2", "after3")
 MEMORY = "2048M"
 LINE = re.compile(r"^(ok|not ok) (\w+): (.*)$")
@@ -77,7 +75,7 @@ def run_one(tally, kernel, cpus):
     said = log.read_text(errors="replace").splitlines() if log.exists() else []
     bad = [line for line in said if abi.TRAP.search(line)]
     tally.case(f"no_service_traps_on_{cpus}_cpus", not bad, f"{len(bad)} lines in {log}: {bad[:10]}; {again}")
-    left = {kind: more for kind, more in sysfuzz.left(text, cpus, LOOKS).items() if kind not in GROWS}
+    left = sysfuzz.left(text, cpus, LOOKS)
     tally.case(f"no_object_is_left_on_{cpus}_cpus", sysfuzz.objects(text, LOOKS[-1]) and not left, f"(type: before, after) {left}; {again}")
 
 

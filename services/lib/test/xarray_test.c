@@ -63,6 +63,20 @@ TEST(iteration_goes_through_all_items_in_order)
 	EXPECT(thing_map_empty(&map));
 }
 
+TEST(a_tree_is_as_high_again_as_what_is_left_needs)
+{
+	insert_all();
+	for (u32 i = COUNTOF(things); i > 4; i--) {
+		EXPECT(thing_map_remove(&map, things[i - 1].index) == &things[i - 1]);
+		EXPECT(xarray_covers(map.root->shift, things[i - 2].index));
+		EXPECT(map.root->shift == XARRAY_BITS || !xarray_covers(map.root->shift - XARRAY_BITS, things[i - 2].index));
+		EXPECT(thing_map_load(&map, 0) == &things[0] && thing_map_load(&map, things[i - 2].index) == &things[i - 2]);
+	}
+	EXPECT_EQ(map.root->shift, XARRAY_BITS);
+	thing_map_clear(&map);
+	EXPECT(thing_map_empty(&map));
+}
+
 TEST(dense_indices_fill_and_empty)
 {
 	static struct thing dense[10000];
