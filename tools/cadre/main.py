@@ -23,13 +23,28 @@ def build(*targets, quiet=True):
         sys.exit(f"cadre: the build failed: {' '.join(command)}")
 
 
+def cpus(text):
+    """How many CPUs a machine may have."""
+    if not text.isdigit() or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of CPUs from 1 to 64")
+    return int(text)
+
+
+def file_name(text):
+    """The path of a file or directory that is there, seen from where ./cadre was called."""
+    path = os.path.abspath(os.path.join(os.environ.get("CADRE_FROM", "."), text))
+    if not os.path.exists(path):
+        raise argparse.ArgumentTypeError(f"{text}: no such file or directory")
+    return path
+
+
 def add_machine_options(parser):
-    parser.add_argument("--smp", type=int, default=2, metavar="N", help="CPUs (default: 2)")
+    parser.add_argument("--smp", type=cpus, default=2, metavar="N", help="CPUs (default: 2)")
     parser.add_argument("--mem", metavar="SIZE", help="memory, as QEMU writes it (default: 512M, more for a large root)")
     parser.add_argument("--machine", default="q35", choices=("q35", "pc", "microvm"), help="QEMU's machine type")
     parser.add_argument("--cpu", default="max", help="QEMU's CPU model (default: max)")
     parser.add_argument("--append", default="", metavar="ARGS", help="more words for the kernel's command line")
-    parser.add_argument("--initrd", metavar="FILE", help="an initial RAM disk to pass on")
+    parser.add_argument("--initrd", type=file_name, metavar="FILE", help="an initial RAM disk to pass on")
 
 
 def machine_of(args, kernel, **more):
@@ -64,9 +79,10 @@ def main():
 
     run = commands.add_parser("run", help="boot it, in QEMU or hosted: a shell, or one command", usage="./cadre run [OPTIONS] [-- CMD ARGS…]",
                               description="Boots Cadre in QEMU. Without CMD: an interactive shell. With CMD: its standard "
-                              "output, standard error and exit status are ours. The kernel log goes to build/run.log.")
+                              "output, standard error and exit status are ours, and its input is empty unless we are on a terminal. "
+                              "`exit` in the shell ends the machine. The kernel log goes to build/run.log.")
     add_machine_options(run)
-    run.add_argument("--root", metavar="DIR", help="the root file system, from a directory (e.g. made by mmdebstrap); default: busybox")
+    run.add_argument("--root", type=file_name, metavar="DIR", help="the root file system, from a directory (e.g. made by mmdebstrap); default: busybox")
     run.add_argument("--kernel", default="cadre", choices=("cadre", "linux", "hello-kernel"),
                      help="which kernel (default: cadre); linux is Debian's, on the same machine with the same initramfs")
     run.add_argument("--target", default="qemu", choices=("qemu", "hosted", "hosted-asan", "hosted-tsan"),
@@ -74,12 +90,11 @@ def main():
     run.add_argument("--seed", type=int, metavar="N", help="a deterministic run, hosted on one CPU: all that happens follows from N")
     run.add_argument("--events", metavar="FILE", help="with --seed: list what happened")
     run.add_argument("--trace", action="store_true", help="print system calls on standard error, as strace would")
-    run.add_argument("--log", default="file", choices=("file", "console"),
-                     help="where the kernel log goes: build/run.log (default) or among the console's output")
     run.add_argument("--timeout", type=float, metavar="S", help="end it after S seconds, with status 124")
-    run.add_argument("--gdb", action="store_true", help="wait for gdb on port 1234 before the first instruction")
+    run.add_argument("--gdb", action="store_true", help="wait for gdb before the first instruction, on port 1234")
+    run.add_argument("--gdb-port", type=int, default=1234, metavar="N", help="or on this port")
     run.add_argument("--print-command", action="store_true", help="show QEMU's command line instead")
-    run.add_argument("command", nargs="*", metavar="CMD", help="what to run, and its arguments")
+    run.add_argument("command", nargs=argparse.REMAINDER, metavar="CMD", help="what to run, and its arguments")
     run.set_defaults(call=command_run)
 
     test = commands.add_parser("test", help="run all tests; ends in `N passed, N failed`")
@@ -110,13 +125,15 @@ def main():
                                 "kernel's tasks, threads, address spaces, objects, locks and log (`help cadre`). CMD is what its first program runs.")
     add_machine_options(debug)
     debug.add_argument("--target", default="qemu", choices=("qemu", "hosted", "hosted-asan", "hosted-tsan"), help="where it runs (default: qemu)")
-    debug.add_argument("--root", metavar="DIR", help="the root file system, from a directory; default: busybox")
+    debug.add_argument("--root", type=file_name, metavar="DIR", help="the root file system, from a directory; default: busybox")
     debug.add_argument("--after", metavar="TEXT", help="let it run until its log says TEXT")
     debug.add_argument("--ex", action="append", default=[], metavar="COMMAND", help="run this gdb command (again: more of them) and end")
-    debug.add_argument("command", nargs="*", metavar="CMD", help="what to run, and its arguments")
+    debug.add_argument("command", nargs=argparse.REMAINDER, metavar="CMD", help="what to run, and its arguments")
     debug.set_defaults(call=command_debug)
 
     args = parser.parse_args()
+    if getattr(args, "command", None) and args.command[0] == "--":
+        del args.command[0]
     return args.call(args)
 
 

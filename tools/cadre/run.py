@@ -20,7 +20,7 @@ from main import OUT, ROOT, build
 
 MIB = 1 << 20
 ENVIRONMENT = {"HOME": "/root", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "USER": "root", "LOGNAME": "root"}
-TRACE_LINE = re.compile(rb"^\[ *[\d.]+\] cpu\d+: (\[\d+\] \w+\(.*)")
+TRACE_LINE = re.compile(rb"^\[ *[\d.]+\] cpu\d+: (\[(\d+)\] \w+\(.*)")   # not of process 1, our init
 
 
 def base_of(args):
@@ -30,7 +30,7 @@ def base_of(args):
     if not args.root:
         return root.busybox()
     print(f"cadre: packing {args.root}", file=sys.stderr)
-    return root.cpio(pathlib.Path(args.root), ROOT / "build" / "root" / "run-base.cpio")
+    return root.cpio(pathlib.Path(args.root), ROOT / "build" / "run" / f"root.{os.getpid()}")
 
 
 def memory_for(image):
@@ -72,7 +72,7 @@ class Follower(threading.Thread):
                 last = self.over.wait(0.05)
                 *lines, rest = (rest + log.read()).split(b"\n")
                 for line in lines:
-                    if traced := TRACE_LINE.match(line):
+                    if (traced := TRACE_LINE.match(line)) and traced[2] != b"1":
                         sys.stderr.buffer.write(traced[1] + b"\n")
                 sys.stderr.flush()
                 if last:
@@ -100,22 +100,24 @@ def main(args):
         sys.exit("cadre: --seed is for --target hosted and hosted-asan: QEMU's machines are not deterministic")
     if args.kernel == "cadre" and args.target == "qemu":
         build("build/x86_64/cadre.elf")
-    terminal = not args.command or sys.stdin.isatty() and sys.stdout.isatty()
+    terminal = not args.command or all(os.isatty(fd) for fd in (0, 1, 2))
     where = ROOT / "build" / "run"
     where.mkdir(parents=True, exist_ok=True)
     log, status = ROOT / "build" / "run.log", where / f"status.{os.getpid()}"
     for path in (log, status):
         path.write_bytes(b"")
     environment = dict(ENVIRONMENT, TERM=os.environ.get("TERM", "vt100") if terminal else "dumb")
-    image = root.initramfs(base_of(args), where / f"initramfs.{os.getpid()}", args.command or shell_of(args), terminal,
-                           shutil.get_terminal_size(), environment)
+    base = base_of(args)
+    image = root.initramfs(base, where / f"initramfs.{os.getpid()}", args.command or shell_of(args), terminal, shutil.get_terminal_size(), environment)
+    if args.root and not args.initrd:
+        base.unlink()
     errors = write_only(2)
     serials = ["chardev:terminal", "chardev:errors", f"file:{status}", f"file:{log}" if args.kernel == "linux" else "null"]
     extra = ["-chardev", "stdio,id=terminal,signal=off" if terminal else "stdio,id=terminal",
              "-add-fd", f"fd={errors},set=1", "-chardev", "file,id=errors,path=/dev/fdset/1,append=on"]
     if args.gdb:
-        extra += ["-s", "-S"]
-        print(f"cadre: waiting for gdb: gdb {OUT / 'cadre.elf'} -ex 'target remote :1234'", file=sys.stderr)
+        extra += ["-gdb", f"tcp::{args.gdb_port}", "-S"]
+        print(f"cadre: waiting for gdb: gdb {OUT / 'cadre.elf'} -ex 'target remote :{args.gdb_port}'", file=sys.stderr, flush=True)
     if args.target == "qemu":
         machine = machine_for(args, image, serials, log, extra=tuple(extra))
     else:
@@ -123,6 +125,8 @@ def main(args):
     if args.print_command:
         print(qemu.show(machine))
         return 0
+    if not args.command:
+        print(f"cadre: `exit` ends the machine; the kernel's log is {log.relative_to(ROOT)}", file=sys.stderr, flush=True)
     try:
         with hosted.Terminal():
             return boot(machine, args, log, status, errors)

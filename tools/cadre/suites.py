@@ -13,6 +13,7 @@ import hosted
 import programs
 import python_tests
 import qemu
+import run_suite
 import stress
 import sysfuzz
 from main import OUT, ROOT, build
@@ -257,6 +258,7 @@ SUITES = {
     "hosted": (hosted.suite, True, 3),
     "det": (det.suite, True, 3),
     "abi": (abi.suite, False, 3),
+    "run": (run_suite.suite, False, 3),
     "console": (console.suite, False, 3),
     "programs": (programs.suite, False, 3),
     "python": (python_tests.suite, False, 3),
@@ -265,8 +267,8 @@ SUITES = {
 }
 
 
-# Runs only where --filter asks for it: a Debian root must be made first, and three machines run for minutes; or a quarter of an hour is spent.
-ON_DEMAND = {"calls", "console", "programs", "python", "stress"}
+# Runs only where --filter asks for it: a quarter of an hour and more.
+ON_DEMAND = {"calls", "python", "stress"}
 
 
 def main(args):
