@@ -16,7 +16,7 @@ SECONDS = 1800
 
 class Lines(unittest.TestResult):
     def line(self, kind, test, why=""):
-        text = " ".join(str(why).split())[:300]
+        text = " ".join(str(why).split())[:2000]
         os.write(3, f"{kind} {test.id()}: {text}\n".encode(errors="replace"))
 
     def startTest(self, test):

@@ -19,7 +19,7 @@ import root
 from main import build
 
 PACKAGE = "libpython3.11-testsuite"
-MODULES = ("test_os test_posix test_signal test_threadsignals test_eintr test_subprocess test_popen test_fork1 test_wait3 test_wait4 test_threading "
+MODULES = ("test_os test_posix test_signal test_threadsignals _test_eintr test_subprocess test_popen test_fork1 test_wait3 test_wait4 test_threading "
            "test_thread test_mmap test_select test_poll test_epoll test_selectors test_fcntl test_tempfile test_pty test_openpty test_resource "
            "test_socket")
 MEMORY, MACHINE_SECONDS = "2G", 5400
