@@ -19,7 +19,7 @@ SPEC = importlib.util.spec_from_file_location("terminal", ROOT / "tests/programs
 terminal = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(terminal)
 LEFT, UP = "\x02", "\x10"    # no sequences: on a busy machine their bytes may come apart, and are then keys of their own
-SECONDS, PROMPT = 120, r"/ # (\x1b\[6n)?$"
+SECONDS, PROMPT = 240, r"/ # (\x1b\[6n)?$"
 
 
 class Console(terminal.Terminal):
@@ -27,7 +27,7 @@ class Console(terminal.Terminal):
     what comes behind these is typed at the program: before, the shell may not have given the terminal up."""
 
     def __init__(self, kernel, cpus):
-        super().__init__(sys.executable, str(ROOT / "tools/cadre/main.py"), "run", "--kernel", kernel, "--smp", str(cpus), "--timeout", "600")
+        super().__init__(sys.executable, str(ROOT / "tools/cadre/main.py"), "run", "--kernel", kernel, "--smp", str(cpus), "--timeout", "1200")
         self.title = ""
 
     def expect(self, pattern):
@@ -85,10 +85,10 @@ def stop_and_go_on(t):
     t.type("sh -c 'echo be''gun; sleep 2; echo do''ne'\r", "begun")
     t.type("\x1a", r"Stopped", PROMPT)
     t.type("bg\r", "done")
-    t.type("\r", PROMPT)
-    t.type("wait; cat &\r", PROMPT)
-    t.type("sleep 3; jobs\r", r"Stopped \(tty input\) +cat", PROMPT)
-    t.type("kill -9 %1; wait\r", PROMPT)
+    t.type("wait\r", PROMPT)
+    t.type("cat &\r", PROMPT)
+    t.type("until grep -q ' T ' /proc/$!/stat; do usleep 50000; done; jobs\r", r"Stopped \(tty input\) +cat", PROMPT)
+    t.type("kill -9 $!; wait\r", PROMPT)
 
 
 def window_size(t):
