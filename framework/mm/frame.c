@@ -163,23 +163,6 @@ cache_drain_here(void *unused)
 		;
 }
 
-/** A frame from the policy, claimed, and more for the cache. */
-static u64
-cache_fill(void)
-{
-	struct frame_batch batch = {};
-	if (!FRAME_POLICY(policy->take(&batch)))
-		return FRAME_NONE;
-	for (u32 n = MIN(batch.n, FRAME_BATCH); n > 0;) {
-		u64 pfn = batch.frames[--n];
-		if (!frames_claim(pfn, 1, 1, FRAME_NONE))
-			policy_fault(&policy_fault_counts.frame, TEXT("a frame that is not free"));
-		else if (n == 0 || !cache_push(pfn))
-			return pfn;
-	}
-	return FRAME_NONE;
-}
-
 /** The frame is claimed, and counted as free already. */
 static void
 frame_give(u64 pfn)
@@ -191,6 +174,26 @@ frame_give(u64 pfn)
 	}
 	__atomic_store_n(&frame_at(pfn)->word, ref_word(FRAME_FREE, 0, 0), __ATOMIC_RELEASE);
 	(void)FRAME_POLICY(policy->free(pfn, 1));
+}
+
+/** A frame from the policy, claimed, and more for the cache, which others may have filled meanwhile. */
+static u64
+cache_fill(void)
+{
+	struct frame_batch batch = {};
+	u64 first = FRAME_NONE;
+	if (!FRAME_POLICY(policy->take(&batch)))
+		return FRAME_NONE;
+	for (u32 n = MIN(batch.n, FRAME_BATCH); n > 0; n--) {
+		u64 pfn = batch.frames[n - 1];
+		if (!frames_claim(pfn, 1, 1, FRAME_NONE))
+			policy_fault(&policy_fault_counts.frame, TEXT("a frame that is not free"));
+		else if (first == FRAME_NONE)
+			first = pfn;
+		else
+			frame_give(pfn);
+	}
+	return first;
 }
 
 /** Gives the policy what the kernel holds unused, here and, where this CPU may wait for others, everywhere. */
