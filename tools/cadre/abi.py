@@ -12,7 +12,8 @@ only when one of them changes. Each line is one test. A program that hangs or di
 machine that dies is booted again for the programs behind.
 
 The environment chooses: ABI="pipe exec" only these programs, ABI_TARGETS="hosted" (or "cadre", in QEMU; hosted-asan and hosted-tsan, where a
-report of the sanitizer is a failure, too) and ABI_CPUS="2" only this machine, ABI_JOBS="1" programs at a time.
+report of the sanitizer is a failure, too) and ABI_CPUS="2" only this machine, ABI_JOBS="1" programs at a time, ABI_SEED="7" deterministic runs
+(hosted, on one CPU).
 """
 import collections
 import concurrent.futures
@@ -68,8 +69,9 @@ def packed(files, out):
 
 def machine(kernel, image, cpus, log):
     if kernel.startswith("hosted"):
+        seed = os.environ.get("ABI_SEED")
         return hosted.Machine(kernel=str(hosted.made(kernel)), smp=cpus, mem="768M", append="rdinit=/.cadre/init", initrd=str(image), log=str(log),
-                              serials=("stdio", "null", "null", "null"), reports=f"{log}.report")
+                              serials=("stdio", "null", "null", "null"), reports=f"{log}.report", seed=seed and int(seed))
     linux = kernel == "linux"
     words = "rdinit=/.cadre/init" + (" console=ttyS3 quiet panic=-1" if linux else " trace" if kernel == "traced" else "")
     return qemu.Machine(kernel=str(root.linux_kernel() if linux else OUT / "cadre.elf.image"), smp=cpus, mem="768M", cpu="max", append=words,

@@ -123,7 +123,7 @@ extern int hosted_log;                       /* [const] descriptor of the kernel
 bool hosted_uart_add(int in, int out);
 void hosted_uart_start(void);
 void hosted_uart_flush(void);                /* sends what serial ports have gathered, if the host takes it */
-/** Seeded runs, which have no thread for it: takes input, waiting for it so many milliseconds (-1: for ever). => some came, or the last of it */
+/** Seeded runs, which have no thread for it: takes input, waiting for it so many milliseconds (-1: for ever). => some came, or the last of it, or a signal of the host: look again */
 bool hosted_uart_receive(int wait_ms);
 void hosted_terminal_raw(void);              /* standard input, if it is a terminal */
 void hosted_terminal_restore(void);          /* any context, also after a failure */

@@ -328,8 +328,9 @@ hosted_uart_receive(int wait_ms)
 	bool any = false;
 	for (u32 i = 0; i < UARTS; i++)
 		any |= entries[2 * i].fd >= 0;
-	if (!any || HOST_CALL(HOST_POLL, entries, COUNTOF(entries), wait_ms) <= 0)
-		return false;
+	long ready = !any ? 0 : HOST_CALL(HOST_POLL, entries, COUNTOF(entries), wait_ms);
+	if (ready <= 0)
+		return ready == -HOST_EINTR;
 	for (u32 i = 0; i < UARTS; i++)
 		if (entries[2 * i].got != 0)
 			receive_from_host(&uarts[i]);
