@@ -33,6 +33,13 @@ LINE = re.compile(r"^(ok|not ok) (\w+): (.*)$")
 PID = re.compile(r"(line \d+:) +\d+ ")
 
 
+def own_mirrors():
+    """Where this machine's apt takes the distribution from, as lines of a sources.list."""
+    listed = subprocess.run(["apt-get", "indextargets", "--format", "deb $(REPO_URI) $(RELEASE) main", "Created-By: Packages", "Component: main"],
+                            capture_output=True, text=True)
+    return [line for line in listed.stdout.splitlines() if re.search(rf" {SUITE}\b", line)]
+
+
 def debian():
     """Debian's packages as an archive, made where it is missing; its path."""
     digest = hashlib.sha256(repr((SUITE, PACKAGES, EXCLUDED)).encode()).hexdigest()[:16]
@@ -40,13 +47,16 @@ def debian():
     if image.exists():
         return image
     root.need("mmdebstrap", "mmdebstrap")
-    shutil.rmtree(where, ignore_errors=True)
     WHERE.mkdir(parents=True, exist_ok=True)
     print("  programs: fetching Debian's packages (120 MB), once", flush=True)
     command = ["mmdebstrap", "--variant=essential", f"--include={','.join(PACKAGES)}", *(f"--dpkgopt=path-exclude={path}" for path in EXCLUDED),
                SUITE, str(where)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
+    for mirrors in ([], own_mirrors()):
+        shutil.rmtree(where, ignore_errors=True)
+        done = subprocess.run([*command, *mirrors], capture_output=True, text=True)
+        if done.returncode == 0:
+            break
+    else:
         sys.exit(f"cadre: mmdebstrap failed:\n{done.stderr[-3000:]}")
     root.cpio(where, WHERE / "debian.new")
     shutil.rmtree(where)
