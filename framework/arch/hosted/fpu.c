@@ -80,13 +80,13 @@ image_take(struct fpu_state *to, const u8 *frame)
 	memset(to->header, 0, sizeof(to->header));
 }
 
-/** Ours into a frame, whose other components and software's words stay. */
+/** Ours into a frame, whose software's words stay. Components that contexts do not have (protection keys) begin anew: they were another's. */
 static void
 image_give(u8 *frame, const struct fpu_state *from)
 {
 	struct fpu_state *to = (struct fpu_state *)frame;
 	memcpy(to, from, LEGACY_HARDWARE);
-	to->xstate_bv = (to->xstate_bv & ~format.known) | from->xstate_bv;
+	to->xstate_bv = from->xstate_bv;
 	memcpy(to->extended, from->extended, arch_fpu_size() - sizeof(*from));
 }
 
