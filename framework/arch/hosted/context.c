@@ -13,14 +13,14 @@ enum : u64 { STACK_BYTES = KERNEL_STACK_PAGES * PAGE_SIZE, FIBERS = 4096 };
 static struct { u64 bottom; void *fiber; } fibers[FIBERS];
 static u32 fibers_lock;
 
-static void
+HOSTED_HARDWARE static void
 fibers_acquire(void)
 {
 	while (__atomic_exchange_n(&fibers_lock, 1, __ATOMIC_ACQUIRE) != 0)
 		sched_yield();
 }
 
-static void *
+HOSTED_HARDWARE static void *
 fiber_of_stack(u64 bottom)
 {
 	void *old = nullptr, *fiber = __tsan_create_fiber(0);

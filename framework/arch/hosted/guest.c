@@ -231,7 +231,7 @@ guest_backend_choose(const char *name)
 	return false;
 }
 
-bool
+HOSTED_HARDWARE bool
 guest_kick(struct cpu *cpu)
 {
 	i32 process = __atomic_load_n(&cpu->arch.guest, __ATOMIC_SEQ_CST);

@@ -90,6 +90,12 @@ void seeded_parted(const char *why);
 bool seeded_watch(i32 process);
 void seeded_end(void);
 
+/**
+ * What stands for hardware that all vCPUs have in common: TSan does not see that they meet there, which would order what they do otherwise and
+ * hide its races.
+ */
+#define HOSTED_HARDWARE [[clang::disable_sanitizer_instrumentation]]
+
 /** Interrupts come as signals, at any instruction; where runs are seeded, and under TSan, which delays signals, at poll points only. */
 static inline bool
 hosted_by_signal(void)

@@ -19,7 +19,7 @@ arch_gsi_reserved(u32 gsi)
 	return gsi == HOSTED_GSI_TIMER;
 }
 
-static void
+HOSTED_HARDWARE static void
 deliver(u32 route)
 {
 	u32 cpu = route >> 8 & 0xff;
@@ -39,14 +39,14 @@ arch_irq_route(u32 gsi, u32 trigger, u32 cpu, u32 vector)
 	return true;
 }
 
-void
+HOSTED_HARDWARE void
 arch_irq_mask(u32 gsi)
 {
 	if (gsi < HOSTED_GSIS)
 		__atomic_fetch_or(&inputs[gsi], MASKED, __ATOMIC_SEQ_CST);
 }
 
-void
+HOSTED_HARDWARE void
 arch_irq_unmask(u32 gsi)
 {
 	if (gsi >= HOSTED_GSIS)
@@ -61,7 +61,7 @@ arch_irq_eoi(void)
 {
 }
 
-void
+HOSTED_HARDWARE void
 hosted_raise_irq(u32 gsi)
 {
 	if (gsi >= HOSTED_GSIS)

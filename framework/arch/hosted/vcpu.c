@@ -68,7 +68,7 @@ hosted_futex_wake(u32 *word)
 	HOST_CALL(HOST_FUTEX, word, 1, 1, 0, 0, 0);
 }
 
-void
+HOSTED_HARDWARE void
 hosted_post(u32 number, u32 event)
 {
 	struct cpu *cpu = number < CPU_MAX ? __atomic_load_n(&vcpus[number], __ATOMIC_ACQUIRE) : nullptr;
@@ -89,7 +89,7 @@ static u64 deadlines[CPU_MAX] = { [0 ... CPU_MAX - 1] = TIME_NEVER };  /* [atomi
 static u64 timer_wakes_at;                                             /* [atomic] */
 static u32 timer_sequence;                                             /* [atomic] */
 
-static u64
+HOSTED_HARDWARE static u64
 timers_expire(u64 now)
 {
 	u64 next = TIME_NEVER;
@@ -105,7 +105,7 @@ timers_expire(u64 now)
 	return next;
 }
 
-static void *
+HOSTED_HARDWARE static void *
 timer_thread(void *unused)
 {
 	(void)unused;
@@ -120,7 +120,7 @@ timer_thread(void *unused)
 	}
 }
 
-void
+HOSTED_HARDWARE void
 arch_timer_arm(u64 deadline_ns)
 {
 	if (hosted_seeded)
@@ -157,7 +157,7 @@ hosted_timer_init(void)
 /* --- taking events --- */
 
 /** One waiting event of this CPU, taken; 0: none. `*vector` for HOSTED_IRQ. */
-static u32
+HOSTED_HARDWARE static u32
 event_take(u32 *vector)
 {
 	struct arch_cpu *arch = &this_cpu()->arch;
