@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""The suite `abi`: the programs of tests/abi/, the same files on Debian's Linux and on Cadre with 1, 2 and 4 CPUs, in QEMU and hosted,
-compared line by line.
+"""The suite `abi`: the programs of tests/abi/, the same files on Debian's Linux and on Cadre with 1, 2 and 4 CPUs, in QEMU and hosted, and
+hosted under sanitizers, compared line by line.
 
 tests/abi/gaps.txt lists what is known to differ from Linux, with the reason: such a line is no failure, and not counted as passed either;
 docs/caveats.md points there. A line that is listed and passes everywhere should be taken off.
@@ -33,6 +33,7 @@ SOURCES, WHERE = ROOT / "tests" / "abi", ROOT / "build" / "abi"
 FLAGS = ["-std=gnu17", "-static", "-O1", "-pthread", "-s", "-fno-toplevel-reorder", "-Wall", "-Werror=implicit-function-declaration", "-Wno-stringop-overflow",
          "-Wno-stringop-overread", "-Wno-unused-result", "-Wno-array-bounds"]
 PROGRAM_SECONDS, MACHINE_SECONDS, SANITIZED, BOOTS_MAX, SHOWN = 300, 900, 3, 8, 60   # SANITIZED: so much more time under a sanitizer
+CPUS = {"cadre": "1 2 4", "hosted": "1 2 4", "hosted-asan": "2", "hosted-tsan": "4"}   # what is run on how many, unless the environment chooses
 TRACED = re.compile(r"^\[ *[\d.]+\] cpu\d+: \[\d+\] (\w+)\(", re.M)
 TRAP = re.compile(r"service trap|panic:")
 LINE = re.compile(r"^(ok|not ok|skip) (\w+): (.*)$")
@@ -223,7 +224,7 @@ def compare(tally, theirs, ours, names, title):
 def suite(tally):
     """System calls: small programs compared with Debian's Linux, line by line."""
     guest, tests = programs()
-    kernels = os.environ.get("ABI_TARGETS", "cadre hosted").split()
+    kernels = os.environ.get("ABI_TARGETS", " ".join(CPUS)).split()
     if "cadre" in kernels:
         build("build/x86_64/cadre.elf")
     packed({**tests, "guest": guest}, WHERE / "base.cpio")
@@ -239,7 +240,7 @@ def suite(tally):
         tally.add(sum(theirs.good.values()))
         return
     for kernel in kernels:
-        for cpus in map(int, os.environ.get("ABI_CPUS", "1 2 4").split()):
+        for cpus in map(int, os.environ.get("ABI_CPUS", CPUS.get(kernel, "1 2 4")).split()):
             one_machine(tally, theirs, chosen, kernel, cpus)
     if "cadre" in kernels and chosen == list(tests):
         every_call(tally, chosen)

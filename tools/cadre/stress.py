@@ -6,7 +6,8 @@ It passes where each stressor ends by itself with success, no service trapped, a
 How many operations each made is printed, not judged.
 
 The environment chooses: STRESS="pipe link" only these stressors, STRESS_SECONDS (30) for each, STRESS_CPUS="4", STRESS_INSTANCES (as many as
-CPUs), STRESS_KERNEL="cadre linux". STRESS=survive is the hogs and the bomb alone.
+CPUs), STRESS_KERNEL="cadre linux"; hosted-tsan and hosted-asan are kernels, too, where a report of the sanitizer is a failure. STRESS=survive is the hogs and
+the bomb alone.
 """
 import dataclasses
 import os
@@ -55,9 +56,10 @@ def packed(out):
 def run_one(tally, kernel, cpus):
     """All stressors on a machine."""
     names, seconds = os.environ.get("STRESS", STRESSORS).split(), int(os.environ.get("STRESS_SECONDS", "30"))
-    title, again = f"{kernel}-{cpus}", f"again: STRESS='…' STRESS_SECONDS={seconds} STRESS_CPUS={cpus} ./cadre test --filter stress"
-    image, log = WHERE / f"run.{title}.cpio", WHERE / f"{title}.log"
-    log.unlink(missing_ok=True)
+    title, again = f"{kernel}-{cpus}", f"again: STRESS='…' STRESS_SECONDS={seconds} STRESS_CPUS={cpus} STRESS_KERNEL={kernel} ./cadre test --filter stress"
+    image, log, reports = WHERE / f"run.{title}.cpio", WHERE / f"{title}.log", WHERE / f"{title}.reports"
+    for old in (log, reports):
+        old.unlink(missing_ok=True)
     command = ["/t/stress.sh", str(seconds), os.environ.get("STRESS_INSTANCES", str(cpus)), *names]
     root.initramfs(WHERE / "base.cpio", image, command, False, shutil.get_terminal_size(), {"PATH": "/bin:/usr/bin:/sbin:/usr/sbin"})
     machine = dataclasses.replace(abi.machine(kernel, image, cpus, log), mem=MEMORY)
@@ -75,6 +77,8 @@ def run_one(tally, kernel, cpus):
     said = log.read_text(errors="replace").splitlines() if log.exists() else []
     bad = [line for line in said if abi.TRAP.search(line)]
     tally.case(f"no_service_traps_on_{cpus}_cpus", not bad, f"{len(bad)} lines in {log}: {bad[:10]}; {again}")
+    found = abi.reports_taken(machine, reports)
+    tally.case(f"no_sanitizer_report_on_{cpus}_cpus", not found, f"see {reports}: {found[:4]}; {again}")
     left = sysfuzz.left(text, cpus, LOOKS)
     tally.case(f"no_object_is_left_on_{cpus}_cpus", sysfuzz.objects(text, LOOKS[-1]) and not left, f"(type: before, after) {left}; {again}")
 
@@ -97,10 +101,11 @@ def survive(tally, cpus):
 
 def suite(tally):
     """stress-ng: each stressor alone and then all at once, for a bounded time."""
-    build("build/x86_64/cadre.elf")
+    if "cadre" in os.environ.get("STRESS_KERNEL", "cadre").split():
+        build("build/x86_64/cadre.elf")
     WHERE.mkdir(parents=True, exist_ok=True)
     packed(WHERE / "base.cpio")
-    if "cadre" in os.environ.get("STRESS_KERNEL", "cadre"):
+    if "cadre" in os.environ.get("STRESS_KERNEL", "cadre").split():
         survive(tally, 2)
     if os.environ.get("STRESS") == "survive":
         return
