@@ -34,11 +34,12 @@ enum : u32 { TASK_LOCKS_MAX = 16, IRQ_LOCKS_MAX = 8 };
 enum task_state : u32 { TASK_NEW, TASK_READY, TASK_RUNNING, TASK_BLOCKED, TASK_DEAD, TASK_ON_CPU = 0x100 };
 
 /**
- * What of a stack is left to the framework when a service function is entered (checked at each entry: arch/x86_64/stack_limit.S): a
- * frame of the service, the framework's deepest call, an interrupt, and the report of a trap. A handler or a policy, which
- * runs on whatever stack was in use, has less to leave.
+ * What of a stack is left to the framework when a service function is entered (checked at each entry: arch/x86_64/stack_limit.S). A handler
+ * or a policy runs on whatever stack was in use. For a policy: a service's largest frame (2 KiB), and the framework's deepest call from there
+ * with the report of a trap (3 KiB). For a handler: the same, or a call that ends in a policy. For a task: a frame, the deepest call
+ * (3 KiB), and an interrupt in it, whose handler finds what it needs.
  */
-enum stack_reserve : u64 { STACK_RESERVE_TASK = 11 << 10, STACK_RESERVE_HANDLER = 7 << 10, STACK_RESERVE_POLICY = 7 << 9 };
+enum stack_reserve : u64 { STACK_RESERVE_TASK = 25 << 9, STACK_RESERVE_HANDLER = 15 << 9, STACK_RESERVE_POLICY = 11 << 9 };
 
 struct held_lock {
 	void *lock;

@@ -80,3 +80,13 @@ depth_service_pending(void)
 {
 	return shared.pending;
 }
+
+/** Traps with as large a frame as a service can have. */
+void
+depth_service_trap_widely(struct object *unused)
+{
+	u8 wide[1960] = {};
+	(void)unused;
+	shared.pending = (u32)format_text(BYTES_OF(wide), "{}", shared.depth);
+	assert(wide[0] == 0);
+}

@@ -9,3 +9,5 @@ void depth_service_run(struct object *unused);
 /** How deep the last run came, and how many of its calls were begun and have not come back. */
 u32 depth_service_reached(void);
 u32 depth_service_pending(void);
+/** Traps in a frame that is nearly as large as a service's may be. */
+void depth_service_trap_widely(struct object *unused);
