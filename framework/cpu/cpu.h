@@ -12,14 +12,14 @@ struct contain_frame;
 
 /** What interrupted code had: handlers may not touch it. They do not nest, so one a CPU is enough. */
 struct irq_floor {
-	u32 preempt_off, locks, rcu, preempt;    /* preempt: how often it had called preempt_disable */
+	u64 preempt_off, locks, rcu, preempt;    /* preempt: how often it had called preempt_disable */
 	bool quiet;                              /* it was idle or in user mode */
 };
 
 struct cpu {
 	struct cpu *self;            /* [const] the first word, so that one load finds it */
+	u64 preempt_off;             /* [self] depth: spin locks, RCU sections, preempt_disable; a task is preemptible at 0. No service lives to see it wrap */
 	u32 id;                      /* [const] */
-	u32 preempt_off;             /* [self] depth: spin locks, RCU sections, preempt_disable; a task is preemptible at 0 */
 	u32 irq_depth;               /* [self] nesting of interrupt handlers; at most 1 but for NMI */
 	u32 raw_depth;               /* [self] raw locks of the framework held: a fault here is the framework's and fatal */
 	u32 resched;                 /* [atomic] the scheduler is wanted */

@@ -20,7 +20,7 @@
 struct contain_frame {
 	struct arch_recovery place;
 	struct contain_frame *outer;
-	u32 preempt_off, irq_depth, raw_depth;   /* depths to go back to */
+	u64 preempt_off, irq_depth, raw_depth;   /* depths to go back to */
 	u32 nlocks, rcu_depth, pins;             /* how many the holder had then */
 	u64 stack_limit;                         /* of services, to go back to where not irqs_on: a handler or policy
 	                                            runs inside */

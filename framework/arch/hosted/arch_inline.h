@@ -59,7 +59,7 @@ this_cpu(void)
 #define arch_cpu_load(member)                                                                                          \
 	({ u64 flags_ = arch_irq_save(); auto value_ = __atomic_load_n(&this_cpu()->member, __ATOMIC_RELAXED); arch_irq_restore(flags_); value_; })
 #define arch_cpu_add(member, n)                                                                                        \
-	do { u64 flags_ = arch_irq_save(); this_cpu()->member += (u32)(n); arch_irq_restore(flags_); } while (0)
+	do { u64 flags_ = arch_irq_save(); this_cpu()->member += (u64)(n); arch_irq_restore(flags_); } while (0)
 
 u64 arch_clock_ns(void);
 static inline u64 arch_ticks(void) { return arch_clock_ns(); }

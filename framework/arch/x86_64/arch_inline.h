@@ -59,7 +59,7 @@ this_cpu(void)
 		value_;                                                                                                \
 	})
 #define arch_cpu_add(member, n)                                                                                        \
-	asm volatile("addl %0, %%gs:%c1" : : "i"(n), "i"(__builtin_offsetof(struct cpu, member)) : "memory", "cc")
+	asm volatile("addq %0, %%gs:%c1" : : "i"(n), "i"(__builtin_offsetof(struct cpu, member)) : "memory", "cc")
 
 static inline u64
 arch_flags(void)

@@ -12,7 +12,7 @@
 #define TSS_SEL   0x40
 
 /* struct cpu. */
-#define CPU_STACK_LIMIT 80
+#define CPU_STACK_LIMIT 88
 #define CPU_TSS_RSP0    (128 + 4)
 #define CPU_SYSCALL_RSP (128 + 104)
 

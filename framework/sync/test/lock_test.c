@@ -282,6 +282,20 @@ TEST(contained_call_neither_releases_what_its_caller_holds_nor_keeps_a_lock)
 	EXPECT(!contain_call(keep_inner, nullptr));
 	EXPECT(!spin_held(&spin) && spin_poisoned(&spin));
 }
+/** As after so many calls: what the framework has pinned stays pinned. */
+TEST(preemption_switched_off_ever_so_often_stays_off)
+{
+	preempt_disable();
+	this_cpu()->preempt_off += ~(u32)0;
+	EXPECT_TRAP(task_yield());
+	rcu_read_begin();
+	EXPECT_TRAP(task_yield());
+	rcu_read_end();
+	this_cpu()->preempt_off -= ~(u32)0;
+	preempt_enable();
+	EXPECT_EQ(this_cpu()->preempt_off, 0);
+}
+
 TEST(trying_never_waits) { reset(); tries(); }
 
 static void

@@ -17,7 +17,7 @@ struct cpu *explore_cpu(void);
 
 static inline struct cpu *this_cpu(void) { return explore_cpu(); }
 #define arch_cpu_load(member) (this_cpu()->member)
-#define arch_cpu_add(member, n) ((void)(this_cpu()->member += (u32)(n)))
+#define arch_cpu_add(member, n) ((void)(this_cpu()->member += (u64)(n)))
 static inline u64 arch_irq_save(void) { return 1; }
 static inline void arch_irq_restore(u64 flags) { (void)flags; }
 static inline void arch_irq_enable(void) {}
