@@ -29,8 +29,9 @@ interrupt_exit(bool to_kernel_preemptible)
 	if (--cpu->irq_depth != 0)
 		return;
 	fw_assert(cpu->preempt_off == cpu->floor.preempt_off);
-	if (cpu->floor.quiet)
-		rcu_quiet_begin(cpu);
+	bool quiet = cpu->floor.quiet;   /* what is so is not preempted */
 	cpu->floor = (struct irq_floor){};
 	sched_interrupt_exit(cpu, to_kernel_preemptible);
+	if (quiet)
+		rcu_quiet_begin(cpu);
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 // User mode: every kind of event, registers in and out, FPU state, preemption, and registers that a hostile service or program would set.
+#include <cadre/irq.h>
+#include <task/task_impl.h>
 #include <user/test/usermode.h>
 
 PROGRAM(syscall, "syscall; ud2");
@@ -477,3 +479,67 @@ TEST(registers_that_change_while_they_are_loaded_are_harmless)
 	user_context_put(its);
 	stop_everywhere();
 }
+
+#ifndef CADRE_HOSTED   /* there a program's interrupts are served once it has left user mode */
+static struct sched_policy watcher;
+static u32 watched, quiet, elsewhere;   /* the first two: [atomic] */
+
+static u32
+new_tasks_elsewhere(struct object *entity, u32 last, enum sched_reason reason)
+{
+	(void)entity;
+	return reason == SCHED_NEW ? elsewhere : last;
+}
+
+static bool
+enqueue_and_wait(struct object *entity, u32 cpu, enum sched_reason reason)
+{
+	(void)sched_policy.enqueue(entity, cpu, reason);
+	return false;
+}
+
+/** No tick but where another CPU has asked for one: after a handler, on the way back to user mode. */
+static u64
+watch_next_tick(struct object *entity, u32 cpu, u64 now_ns)
+{
+	bool asked = cpu_table[cpu]->current->in_user && !irq_context();
+	__atomic_fetch_add(&watched, asked, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&quiet, __atomic_load_n(&cpu_table[cpu]->rcu_quiet, __ATOMIC_SEQ_CST), __ATOMIC_SEQ_CST);
+	return asked ? sched_policy.next_tick(entity, cpu, now_ns) : TIME_NEVER;
+}
+
+static void nothing(struct object *unused) { (void)unused; }
+
+/** A program runs alone; it gets competitors, for which the policy is asked for a tick once another CPU's interrupt was served. */
+TEST(no_policy_is_asked_while_its_cpu_counts_as_quiet)
+{
+	struct user_context *its;
+	if (cpu_count() == 1) {
+		test_skip("one CPU");
+		return;
+	}
+	start();
+	watcher = sched_policy;
+	watcher.select_cpu = new_tasks_elsewhere, watcher.enqueue = enqueue_and_wait, watcher.next_tick = watch_next_tick;
+	watched = quiet = 0;
+	__atomic_store_n(&sched_policy_active, &watcher, __ATOMIC_SEQ_CST);   /* from here on this task stays on its CPU */
+	preempt_disable();
+	elsewhere = (this_cpu()->id + 1) % cpu_count();
+	preempt_enable();
+	struct task *task = runner_start(0, &its), *other = nullptr;
+	for (u64 until = clock_now() + 20 * NS_PER_SEC; __atomic_load_n(&watched, __ATOMIC_SEQ_CST) < 3 && clock_now() < until;) {
+		EXPECT_EQ(task_sleep_until(clock_now() + 5 * NS_PER_MS, false), OK);   /* alone again, without a tick */
+		EXPECT_EQ(task_create(nothing, nullptr, TEXT("other"), &other), OK);
+		EXPECT_EQ(task_start(other), OK);
+		while (task_join(other, clock_now() + 100 * NS_PER_MS) != OK)
+			cpu_reschedule(elsewhere);   /* the program was in the kernel when it was asked */
+		task_put(other);
+	}
+	__atomic_store_n(&sched_policy_active, &sched_policy, __ATOMIC_SEQ_CST);
+	EXPECT_EQ(quiet, 0);
+	if (watched == 0)
+		test_skip("this CPU's competitors were always found otherwise");
+	runner_stop(task, its);
+	stop_everywhere();
+}
+#endif
