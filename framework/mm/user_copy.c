@@ -16,7 +16,7 @@ user_reach(uaddr_t at, size_t len)
 	/* The scheduler keeps the running task's space loaded (vm_space_switch), so it needs no look at the CPU's. */
 	if (task->space == nullptr)
 		misuse("user access without an address space");
-	if (!arch_irq_enabled() || this_cpu()->preempt_off != 0)
+	if (!arch_irq_enabled() || arch_cpu_load(preempt_off) != 0)
 		misuse("user access with preemption off");
 	if (at.raw < USER_START || at.raw >= USER_END)
 		return 0;
