@@ -296,18 +296,12 @@ vm_cursor_close(struct vm_cursor *cursor)
 	cursor_end(task, task->cursor);
 }
 
-bool
-vm_cursor_is_open(void)
-{
-	struct task *task = this_cpu()->current;
-	return task != nullptr && task->cursor != nullptr;
-}
-
 void
 vm_cursor_abandon(void)
 {
-	if (vm_cursor_is_open())
-		cursor_end(this_cpu()->current, this_cpu()->current->cursor);
+	struct task *self = task_self();
+	if (self != nullptr && self->cursor != nullptr)
+		cursor_end(self, self->cursor);
 }
 
 /**

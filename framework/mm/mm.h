@@ -125,5 +125,3 @@ void vm_space_switch(struct vm_space *space);
  * called with interrupts off.
  */
 void vm_cursor_abandon(void);
-/** Whether the running task has a cursor open: containment closes only one that was opened inside its frame. */
-bool vm_cursor_is_open(void);

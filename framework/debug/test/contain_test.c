@@ -210,7 +210,7 @@ trap_with_cursor(void)
 	struct vm_cursor cursor = {};
 
 	EXPECT_EQ(vm_cursor_open(space, UADDR(USER_START), UADDR(USER_START + PAGE_SIZE), &cursor), OK);
-	EXPECT(vm_cursor_is_open());
+	EXPECT(task_self()->cursor != nullptr);
 	trap_bounds();
 }
 
@@ -220,12 +220,12 @@ TEST(a_cursor_is_closed_if_it_was_opened_inside)
 
 	EXPECT_EQ(vm_space_create(&space), OK);
 	EXPECT(!contained(trap_with_cursor));
-	EXPECT(!vm_cursor_is_open());
+	EXPECT(task_self()->cursor == nullptr);
 	EXPECT_EQ(vm_cursor_open(space, UADDR(USER_START), UADDR(USER_START + PAGE_SIZE), &cursor), OK);
 	EXPECT_TRAP(trap_bounds());
-	EXPECT(vm_cursor_is_open());
+	EXPECT(task_self()->cursor != nullptr);
 	vm_cursor_close(&cursor);
-	EXPECT(!vm_cursor_is_open());
+	EXPECT(task_self()->cursor == nullptr);
 	EXPECT_EQ(this_cpu()->preempt_off, 0);
 	vm_space_put(space);
 }

@@ -91,7 +91,7 @@ TEST(wrong_use_of_a_cursor_traps)
 	EXPECT_TRAP((void)open_at(space, AT, AT + PAGE_SIZE, &old));   /* one at a time */
 	EXPECT_TRAP(vm_cursor_at(&other));                             /* a copy from before */
 	vm_cursor_close(&other);
-	EXPECT(vm_cursor_is_open());
+	EXPECT(task_self()->cursor != nullptr);
 	EXPECT_TRAP(vm_cursor_seek(&cursor, UADDR(AT + 3 * PAGE_SIZE)));
 	EXPECT_TRAP(vm_cursor_seek(&cursor, UADDR(AT - PAGE_SIZE)));
 	EXPECT_TRAP(vm_cursor_seek(&cursor, UADDR(AT + 1)));
@@ -119,7 +119,7 @@ TEST(wrong_use_of_a_cursor_traps)
 	flags = arch_irq_save();
 	EXPECT_TRAP((void)open_at(space, AT, AT + PAGE_SIZE, &cursor));
 	arch_irq_restore(flags);
-	EXPECT(!vm_cursor_is_open());
+	EXPECT(task_self()->cursor == nullptr);
 	vm_space_put(space);
 }
 
@@ -133,7 +133,7 @@ TEST(cursor_of_a_service_that_traps_is_closed)
 		(void)vm_cursor_map(&cursor, frame, VM_READ, VM_CACHE_BACK);
 		vm_cursor_query(&cursor);
 	});
-	EXPECT(!vm_cursor_is_open());
+	EXPECT(task_self()->cursor == nullptr);
 	EXPECT_EQ(frame_mappings(frame), 1);
 	struct vm_cursor cursor = {};
 	EXPECT_EQ(open_at(space, AT, AT + PAGE_SIZE, &cursor), OK);   /* the range is free again */
