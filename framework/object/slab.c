@@ -388,23 +388,24 @@ const struct slab_policy slab_policy_fallback = {
 
 /* --- statistics --- */
 
+/** Slots that the policy does not have: in use, or in magazines. */
 static u64
-heap_live(const struct heap *heap)
+heap_used(const struct heap *heap)
 {
-	u64 live = 0;
+	u64 used = 0;
 	for (u32 number = 0; number < __atomic_load_n(&heap->nslabs, __ATOMIC_ACQUIRE); number++) {
 		u32 word = __atomic_load_n(&slab_at(heap, number)->word, __ATOMIC_RELAXED);
 		if ((word & SLAB_STATES) == SLAB_BACKED)
-			live += word & ~SLAB_STATES;
+			used += word & ~SLAB_STATES;
 	}
-	return live - MIN(live, magazines_count(heap));
+	return used;
 }
 
 bool
 heap_is_ample(const struct heap *heap)
 {
 	u64 slabs = __atomic_load_n(&heap->backed, __ATOMIC_RELAXED), slots = slabs * heap->slots;
-	return (slabs & (slabs - 1)) == 0 && slots > HEAP_FREE_MAX && slots - MIN(heap_live(heap), slots) > HEAP_FREE_MAX + 2 * heap->slots;
+	return (slabs & (slabs - 1)) == 0 && slots > HEAP_FREE_MAX && slots - MIN(heap_used(heap), slots) > HEAP_FREE_MAX + 2 * heap->slots;
 }
 
 bool
@@ -416,8 +417,9 @@ heap_stat_read(u32 id, struct heap_stat *out, struct bytes name)
 	bytes_fill(name, 0);
 	for (size_t i = 0; i < name.len && heap->type->name[i] != 0; i++)
 		name.ptr[i] = (u8)heap->type->name[i];
+	u64 used = heap_used(heap);
 	*out = (struct heap_stat){
-		.live = heap_live(heap), .pages = (u64)__atomic_load_n(&heap->backed, __ATOMIC_RELAXED) * heap->pages,
+		.live = used - MIN(used, magazines_count(heap)), .pages = (u64)__atomic_load_n(&heap->backed, __ATOMIC_RELAXED) * heap->pages,
 		.size = heap->slots == 1 ? (u64)heap->pages << PAGE_SHIFT : heap->stride,
 	};
 	return true;
