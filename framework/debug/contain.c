@@ -99,7 +99,7 @@ contain_release(struct cpu *cpu, struct contain_cpu *state)
 
 	state->step = CONTAIN_RELEASING;
 	/* What follows lets go of preemption once each; the margin keeps it off all the while. */
-	cpu->preempt_off = frame->preempt_off + TASK_LOCKS_MAX + IRQ_LOCKS_MAX + holder->rcu_depth + holder->pins;
+	cpu->preempt_off = frame->preempt_off + LOCKS_MAX + holder->rcu_depth + holder->pins;
 	locks_release_to(frame->nlocks);
 	if (cpu->current != nullptr && !frame->cursor_open)
 		vm_cursor_abandon();
@@ -166,7 +166,7 @@ trap_in_kernel(const struct kernel_trap *trap)
 	struct contain_cpu *state = &contain_cpus[cpu->id % CPU_MAX];
 	struct contain_frame *frame = *contain_chain();
 	bool service = trap->from_service_fault && frame != nullptr && cpu->raw_depth <= frame->raw_depth;
-	bool retry = service && state->step == CONTAIN_RELEASING && state->retries++ <= TASK_LOCKS_MAX + IRQ_LOCKS_MAX;
+	bool retry = service && state->step == CONTAIN_RELEASING && state->retries++ <= LOCKS_MAX;
 
 	if (panic_started() || !service || (state->step != CONTAIN_IDLE && !retry))
 		panic_trap(trap);

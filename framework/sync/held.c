@@ -30,10 +30,17 @@ lock_find(const struct task *self, const void *lock, enum lock_kind kind, u32 fl
 static u32
 lock_floor(const struct task *self)
 {
-	bool handler = in_handler();
-	const struct contain_frame *frame = handler ? this_cpu()->contain_irq : self->contain;
-	u32 outside = frame != nullptr ? frame->nlocks : 0;
-	return handler ? MAX(outside, this_cpu()->floor.locks) : outside;
+	const struct contain_frame *frame = in_handler() ? this_cpu()->contain_irq : self->contain;
+	return MAX(frame != nullptr ? frame->nlocks : 0, (u32)arch_cpu_load(floor.locks));
+}
+
+/* A policy is called with interrupts off: from a task, or inside of a handler's own frame. */
+u32
+lock_limit(const struct task *self)
+{
+	const struct contain_frame *frame = in_handler() ? this_cpu()->contain_irq : self->contain;
+	bool policy = frame != nullptr && !frame->irqs_on && (!in_handler() || frame->outer != nullptr);
+	return TASK_LOCKS_MAX + (in_handler() ? IRQ_LOCKS_MAX : 0) + (policy ? POLICY_LOCKS_MAX : 0);
 }
 
 /* As in lock_push: a handler that comes in between finds each lock that is held at least once. */

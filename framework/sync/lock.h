@@ -32,6 +32,8 @@ lock_self(void)
 	return __builtin_expect(self != nullptr, 1) ? self : lock_holder(this_cpu());
 }
 
+/** How many locks the running code may hold, with what it found held. */
+u32 lock_limit(const struct task *self);
 /** => misuse: the list is full, or it has the lock already. */
 static inline void
 lock_check(const struct task *self, const void *lock)
@@ -40,7 +42,7 @@ lock_check(const struct task *self, const void *lock)
 	if ((u64)lock - STACK_BASE < STACK_END - STACK_BASE)
 		misuse("a lock on a stack");
 	u32 n = self->nlocks;
-	if (n >= TASK_LOCKS_MAX && (n >= TASK_LOCKS_MAX + IRQ_LOCKS_MAX || !in_handler()))
+	if (n >= TASK_LOCKS_MAX && n >= lock_limit(self))
 		misuse("too many locks held at once");
 	while (n > 0)
 		if (self->locks[--n].lock == lock)

@@ -28,8 +28,8 @@
 #include <sync/rcu.h>
 #include <time/event.h>
 
-/** Locks that a task may hold, and how many more an interrupt handler that interrupts it. */
-enum : u32 { TASK_LOCKS_MAX = 16, IRQ_LOCKS_MAX = 8 };
+/** Locks that a task may hold, and how many more a handler that interrupts it, and a policy that serves either. */
+enum : u32 { TASK_LOCKS_MAX = 16, IRQ_LOCKS_MAX = 8, POLICY_LOCKS_MAX = 4, LOCKS_MAX = TASK_LOCKS_MAX + IRQ_LOCKS_MAX + POLICY_LOCKS_MAX };
 
 enum task_state : u32 { TASK_NEW, TASK_READY, TASK_RUNNING, TASK_BLOCKED, TASK_DEAD, TASK_ON_CPU = 0x100 };
 
@@ -60,7 +60,7 @@ struct task {
 	u32 nspin, nirq;                  /* [self] how many of them are spin locks of either kind; irq_spin locks */
 	u32 pins;                         /* [self] preemption held off by the framework itself */
 	u64 irq_flags;                    /* [self] interrupt state before the first irq_spin lock */
-	struct held_lock locks[TASK_LOCKS_MAX + IRQ_LOCKS_MAX]; /* [self] in order of taking */
+	struct held_lock locks[LOCKS_MAX]; /* [self] in order of taking */
 	struct contain_frame *contain;    /* [self] innermost place to come back to */
 	struct arch_context context;      /* [self] while on a CPU; else of who switches */
 	u64 stack_top;                    /* [const] 0: the boot stack */

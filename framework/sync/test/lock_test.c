@@ -282,6 +282,33 @@ TEST(contained_call_neither_releases_what_its_caller_holds_nor_keeps_a_lock)
 	EXPECT(!contain_call(keep_inner, nullptr));
 	EXPECT(!spin_held(&spin) && spin_poisoned(&spin));
 }
+struct lock_cell { u64 value; };
+OBJECT_DECLARE(lock_cell);
+OBJECT_DEFINE(lock_cell);
+
+static void
+serve_holder_of_many(void) NO_THREAD_SAFETY("a loop of locks")
+{
+	struct lock_cell *cells[40] = {};
+	struct frame *frames[80] = {};
+	reset();
+	for (u32 i = 0; i < TASK_LOCKS_MAX; i++)
+		spin_acquire(&many[i]);
+	for (u32 i = 0; i < COUNTOF(cells); i++)
+		cells[i] = lock_cell_alloc();
+	for (u32 i = 0; i < COUNTOF(frames); i++)
+		frames[i] = frame_alloc();
+	for (u32 i = 0; i < COUNTOF(cells); i++)
+		lock_cell_put(cells[i]);
+	for (u32 i = 0; i < COUNTOF(frames); i++)
+		frame_put(frames[i]);
+	for (u32 i = 0; i < TASK_LOCKS_MAX; i++)
+		spin_release(&many[i]);
+	EXPECT(slab_policy_active == &slab_policy && frame_policy_active == &frame_policy);
+}
+/** A policy's own locks come on top: it does not trap, and stays. */
+TEST(policies_serve_who_holds_as_many_locks_as_it_may) { serve_holder_of_many(); }
+
 /** As after so many calls: what the framework has pinned stays pinned. */
 TEST(preemption_switched_off_ever_so_often_stays_off)
 {
