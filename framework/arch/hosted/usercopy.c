@@ -13,14 +13,14 @@ user_translate(u64 at, bool write)
 }
 
 /**
- * memcpy where one side is user memory, which programs and other copies may change meanwhile: that is their affair. TSan, whose memcpy looks
- * at both sides, is told of the kernel's side alone.
+ * memmove where one side is user memory, which programs and other copies may change meanwhile: that is their affair; and which may be the other side's,
+ * where a file is written from its mapping. TSan, whose memmove looks at both sides, is told of the kernel's side alone.
  */
 [[clang::disable_sanitizer_instrumentation]] static void
 user_side_copy(u8 *to, const u8 *from, size_t len, bool out)
 {
 	if (__tsan_read_range == nullptr)
-		return (void)memcpy(to, from, len);
+		return (void)memmove(to, from, len);
 	if (out)
 		__tsan_read_range(from, len);
 	else
