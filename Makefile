@@ -5,7 +5,7 @@ LLVM    ?= /usr/lib/llvm-22/bin
 CC      := $(LLVM)/clang
 LD      := $(LLVM)/ld.lld
 ARCH    ?= x86_64
-TARGET  ?= $(ARCH)          # x86_64, or hosted-plain, hosted-asan, hosted-tsan
+TARGET  ?= $(ARCH)          # x86_64, or hosted-plain, hosted-asan, hosted-tsan, hosted-fuzz
 TARGET  := $(strip $(TARGET))
 OUT     := build/$(TARGET)
 Q       := $(if $(V),,@)           # make V=1 shows whole command lines
@@ -39,6 +39,9 @@ ARCHDIR  := framework/arch/hosted
 SANITIZE_hosted-plain :=
 SANITIZE_hosted-asan  := -fsanitize=address,undefined -fno-sanitize=function,alignment,pointer-overflow,null,object-size,nonnull-attribute
 SANITIZE_hosted-tsan  := -fsanitize=thread
+# Fuzzing: as under asan, and libFuzzer sees which code of the services ran and what they compared.
+SANITIZE_hosted-fuzz  := $(SANITIZE_hosted-asan)
+COVER_hosted-fuzz     := -fsanitize-coverage=inline-8bit-counters,pc-table,trace-cmp
 SANITIZE_hosted-cov   := -fprofile-instr-generate -fcoverage-mapping
 SANITIZE := $(SANITIZE_$(TARGET))
 MACHINE  += $(SANITIZE)
@@ -53,7 +56,7 @@ INCLUDE    := -I$(CURDIR)/framework/include
 FRAMEWORK  := $(COMMON) $(MACHINE) $(INCLUDE) -Iframework -I$(ARCHDIR) -Itests/unit -Itests
 # A service: every option of the language, the stack frame bounded, signed overflow a trap.
 SAFE       := $(COMMON) $(MACHINE) -fsanitize=signed-integer-overflow \
-              $(FENTRY) -fstack-clash-protection -Wframe-larger-than=$(if $(SANITIZE),8192,2048) \
+              $(FENTRY) $(COVER_$(TARGET)) -fstack-clash-protection -Wframe-larger-than=$(if $(SANITIZE),8192,2048) \
               -Werror=frame-larger-than -Werror=return-type $(INCLUDE) -I$(GEN_INC)
 
 # --- sources -------------------------------------------------------------------------------------
@@ -73,7 +76,9 @@ HELLO   := $(wildcard examples/hello-kernel/*.c)
 obj = $(patsubst %,$(OUT)/%.o,$(basename $(patsubst $(OUT)/%,%,$(1))))
 FW_OBJ := $(call obj,$(FW_SRC))
 
-ifdef HOSTED
+ifeq ($(TARGET),hosted-fuzz)
+IMAGES := $(OUT)/fuzz
+else ifdef HOSTED
 IMAGES := $(OUT)/cadre $(OUT)/unit-tests
 else
 IMAGES := $(OUT)/cadre.elf $(OUT)/test.elf $(OUT)/hello-kernel.elf $(OUT)/hello.bin
@@ -122,6 +127,11 @@ $(OUT)/tests/unit/%.o: tests/unit/%.c Makefile | $(GEN_HDR)
 	@mkdir -p $(@D)
 	@echo '  CC    $<'
 	$(Q)$(CC) $(FRAMEWORK) $(POINTS) -I$(GEN_INC) $(call deps_of,services/init) -MMD -MP -c -o $@ $<
+
+$(OUT)/tests/fuzz/kernel/%.o: tests/fuzz/kernel/%.c Makefile | $(GEN_HDR)
+	@mkdir -p $(@D)
+	@echo '  CC    $<'
+	$(Q)$(CC) $(FRAMEWORK) -I$(GEN_INC) $(call deps_of,services/init) -MMD -MP -c -o $@ $<
 
 # A service is checked, its options are checked, then it is compiled: one rule, so that none of the three can be left out.
 # (A hosted build is for tests under sanitizers, which take the place of some of the options: there the options go unchecked.)
@@ -192,6 +202,11 @@ $(OUT)/unit-tests: $(call obj,$(FW_SRC) $(FW_TEST) $(POLICY) $(TESTED) $(TRAPPER
 $(OUT)/cadre $(OUT)/unit-tests:
 	@echo '  LINK  $@'
 	$(Q)$(CC) $(SANITIZE) -no-pie -o $@ $^ -lpthread
+
+# One unit test, and libFuzzer beside the machine.
+$(OUT)/fuzz: $(call obj,$(FW_SRC) $(filter tests/unit/%,$(FW_TEST)) $(POLICY) $(TESTED) $(wildcard tests/fuzz/kernel/*.c))
+	@echo '  LINK  $@'
+	$(Q)$(CC) $(SANITIZE) -no-pie -o $@ $^ $(shell $(CC) -print-file-name=libclang_rt.fuzzer_no_main-x86_64.a) -lstdc++ -lm -lpthread
 
 # --- figures -------------------------------------------------------------------------------------
 tcb:

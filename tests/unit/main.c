@@ -19,7 +19,7 @@
 
 extern const struct test __start_tests[], __stop_tests[];
 
-enum : u32 { TESTS_MAX = 2048, HEAPS_MAX = 1024, LEAK_WAITS = 1000 };
+enum : u32 { TESTS_MAX = 2048, HEAPS_MAX = 1024, LEAK_WAITS = 1000, LEAK_WAITS_INSIDE = 50 };
 
 static const struct test *tests[TESTS_MAX];   /* [self] in the order of running */
 static struct {
@@ -57,6 +57,8 @@ test_fail(const char *file, u32 line, const char *what, u64 left, u64 right)
 		PRINT(" ({x} and {x})", left, right);
 	PRINT("\n{}", TEXT(""));
 }
+
+u32 test_failures(void) { return __atomic_load_n(&running.failures, __ATOMIC_RELAXED); }
 
 void
 test_skip(const char *why)
@@ -153,7 +155,7 @@ leak_find(void)
 
 /** What a test started may end a little later (stacks of tasks, RCU, work): there is time for that. */
 static bool
-leaked(void)
+leaked(u32 waits)
 {
 	u8 name[48];
 	struct heap_stat heap;
@@ -163,7 +165,7 @@ leaked(void)
 		spaces_unload();   /* a space that an idle CPU has loaded is no leak */
 	if (id != 0 && services_started)
 		fs_drop_caches();
-	for (u32 i = 0; id != 0 && i < LEAK_WAITS; i++) {
+	for (u32 i = 0; id != 0 && i < waits; i++) {
 		rcu_synchronize();
 		(void)task_sleep_until(clock_now() + 10 * NS_PER_MS, false);
 		id = leak_find();
@@ -180,6 +182,16 @@ leaked(void)
 	PRINT("leak {}: {}: {} objects of {}\n", text_of(running.test->file), text_of(running.test->name),
 		after.live[id] - before.live[id], ((struct cbytes){ name, len }));
 	return true;
+}
+
+bool test_usage_grown(void) { return leaked(LEAK_WAITS_INSIDE); }
+
+void
+test_usage_mark(void)
+{
+	fs_drop_caches();
+	rcu_synchronize();
+	usage_read(&before);
 }
 
 /* --- running --- */
@@ -241,7 +253,7 @@ test_run(const struct test *test, u64 timeout_ns)
 		PRINT("a test hangs: the rest is not run\n{}", TEXT(""));
 		power_off(1);
 	}
-	if (running.failures == 0 && leaked())
+	if (running.failures == 0 && leaked(LEAK_WAITS))
 		running.failures++;
 	if (running.failures != 0) {
 		PRINT("FAIL {}: {}\n", text_of(test->file), text_of(test->name));

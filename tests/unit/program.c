@@ -61,9 +61,8 @@ call(struct object *arg)
 	(*(body_fn **)arg)();
 }
 
-/** A thread's whole life; a trap in it is the test's failure. */
-static void
-thread_life(struct object *object, body_fn *body)
+void
+program_thread_life(struct object *object, body_fn *body)
 {
 	struct thread *thread = thread_from(object);
 	vm_map_activate(thread_own_map(thread));
@@ -99,7 +98,7 @@ body_give(body_fn **bodies, body_fn *body)
 static void
 thread_child(struct object *object)
 {
-	thread_life(object, body_take(thread_bodies));
+	program_thread_life(object, body_take(thread_bodies));
 	__atomic_fetch_sub(&threads, 1, __ATOMIC_SEQ_CST);
 	wake_all(&done);
 }
@@ -140,7 +139,7 @@ program_join(void)
 static void
 fork_child(struct object *object)
 {
-	thread_life(object, body_take(fork_bodies));
+	program_thread_life(object, body_take(fork_bodies));
 }
 
 err_t
@@ -164,7 +163,7 @@ static void
 program_child(struct object *object)
 {
 	body_fn *body = __atomic_exchange_n(&wanted, nullptr, __ATOMIC_SEQ_CST);
-	thread_life(object, body);
+	program_thread_life(object, body);
 	__atomic_store_n(&programs, 0, __ATOMIC_SEQ_CST);
 	wake_all(&done);
 }
@@ -218,12 +217,18 @@ first_process(struct object *object) NO_THREAD_SAFETY("its own map, before anybo
 }
 
 void
-program_run(body_fn *body)
+program_run_until(body_fn *body, u64 deadline)
 {
 	__atomic_store_n(&wanted, body, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&programs, 1, __ATOMIC_SEQ_CST);
 	wake_all(&asked);
-	EXPECT_EQ(WAIT_UNTIL(&done, __atomic_load_n(&programs, __ATOMIC_SEQ_CST) == 0, WAIT_PLAIN, clock_now() + 170 * NS_PER_SEC), OK);
+	EXPECT_EQ(WAIT_UNTIL(&done, __atomic_load_n(&programs, __ATOMIC_SEQ_CST) == 0, WAIT_PLAIN, deadline), OK);
+}
+
+void
+program_run(body_fn *body)
+{
+	program_run_until(body, clock_now() + 170 * NS_PER_SEC);
 }
 
 /** What is made once, and stays, is made here: no test's leak. */

@@ -23,6 +23,7 @@ enum : u64 { PROGRAM_AREA = 0x10000000, PROGRAM_AREA_LEN = 1 << 20 };
 void program_start_services(void);
 /** Runs `body` as a process; returns once that is gone. */
 void program_run(void (*body)(void));
+void program_run_until(void (*body)(void), u64 deadline);
 /** In a program: a further thread of its process that runs `body`; program_join waits for all of them. */
 void program_thread(void (*body)(void));
 void program_join(void);
@@ -31,6 +32,8 @@ u32 program_fork(void (*body)(void));
 /** The same where it may fail, as clone(2) does. */
 err_t program_thread_try(void (*body)(void));
 err_t program_fork_try(void (*body)(void), u64 *pid);
+/** What a task does that is made by clone_with_body (services/process): a thread's whole life. A trap in it is the test's failure. */
+void program_thread_life(struct object *thread, void (*body)(void));
 
 /** Text with its NUL in the program's memory, at `PROGRAM_AREA + offset`. */
 uaddr_t program_text(u64 offset, const char *text);

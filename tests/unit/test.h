@@ -30,6 +30,10 @@ void test_skip(const char *why);
 
 /** What the running test goes through may fill caches: it leaves up to so many objects of a type behind, and as many frames. */
 void test_leaves(u64 objects);
+/** For a test that looks itself: how many failures it has, and whether there are more objects than at its beginning, or at the mark. */
+u32 test_failures(void);
+bool test_usage_grown(void);
+void test_usage_mark(void);
 
 #define EXPECT(condition) ((condition) ? (void)0 : test_fail(__FILE__, __LINE__, #condition, 0, 0))
 #define EXPECT_EQ(left, right)                                                                                         \

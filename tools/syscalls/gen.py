@@ -255,4 +255,5 @@ def main():
     write_if_changed(f"{sources}/syscall_names.c", names_c(calls, sets))
 
 
-main()
+if __name__ == "__main__":
+    main()

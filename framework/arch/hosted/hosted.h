@@ -122,6 +122,9 @@ void hosted_interrupts_take(void);
 /** Raises interrupt input `gsi`, as a device does: for tests. Edges that come while it is masked are remembered, one of them. */
 void hosted_raise_irq(u32 gsi);
 
+/** What a build has that runs beside the machine, on the host's threads (tests/fuzz/kernel); null: nothing. It gets the arguments behind `--`, as main does. */
+[[gnu::weak]] void hosted_beside(int argc, char **argv);
+
 /* --- between the files here --- */
 extern int hosted_memory;                    /* [const] the memfd that is the machine's memory */
 extern int hosted_log;                       /* [const] descriptor of the kernel's log; -1: it goes to the console */

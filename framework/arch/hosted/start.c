@@ -193,8 +193,9 @@ option_take(const char *name, const char *value)
 int
 main(int argc, char **argv)
 {
+	int i = 1;
 	info.ncpus = 1;
-	for (int i = 1; i < argc; i++) {
+	for (; i < argc && !text_is(argv[i], "--"); i++) {
 		if (text_is(argv[i], "--list"))
 			cmdline_add("list", "");
 		else if (argv[i][0] != '-')
@@ -218,6 +219,9 @@ main(int argc, char **argv)
 	hosted_uart_start();
 	if (options.raw)
 		hosted_terminal_raw();
+	argv[MIN(i, argc - 1)] = argv[0];
+	if (hosted_beside != nullptr)
+		hosted_beside(argc - MIN(i, argc - 1), argv + MIN(i, argc - 1));
 	struct cpu *cpu = cpu_area_create(0);
 	hosted_thread_init(cpu);
 	if (hosted_seeded)
