@@ -371,10 +371,26 @@ folder_remove(void)
 	EXPECT_EQ(sys_umount2(program_text(AT_STACK, "/tmp/f"), FLAG_DETACH), OK);
 }
 
+/** What root may have done to names outside of its folder: `..` and /dev/ptmx are among the strings. */
+static void
+outside_mend(void)
+{
+	enum : u32 { S_IFCHR = 0x2000, PTMX = 0x502 };
+	uaddr_t ptmx = program_text(AT_STACK, "/dev/ptmx"), tmp = program_text(AT_STACK + 64, "/tmp");
+	(void)!sys_unlink(ptmx);
+	(void)!sys_rmdir(ptmx);
+	EXPECT_EQ(sys_mknod(ptmx, S_IFCHR | 0666, PTMX), OK);
+	EXPECT_EQ(sys_chmod(ptmx, 0666), OK);
+	EXPECT_EQ(sys_chown(tmp, 0, 0), OK);
+	EXPECT_EQ(sys_chmod(tmp, 01777), OK);
+	(void)!sys_removexattr(tmp, program_text(AT_STACK + 128, "user.x"));
+}
+
 static void
 leftovers_remove(void)
 {
 	sysv_remove();
+	outside_mend();
 	for (u32 i = 0; i < STRINGS; i++)
 		(void)!sys_mq_unlink(program_at(AT_STRINGS + i * STRING_ROOM));
 	folder_remove();

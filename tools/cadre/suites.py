@@ -121,14 +121,16 @@ def suite_explore(tally):
 
 def suite_fuzz(tally):
     """Hostile firmware tables and boot information, by libFuzzer, for a bounded time."""
-    run(tally, "fuzz", [sys.executable, "tests/fuzz/run.py", "--seconds", "15"], 300)
+    run(tally, "fuzz", [sys.executable, "tests/fuzz/run.py", "--seconds", "15", "_fuzz"], 300)
 
 
 def suite_calls(tally):
-    """Random system calls in the kernel's own process, under address sanitizer: no trap, nothing left behind."""
-    build("TARGET=hosted-asan")
-    for seed in (1, 2, 3):
-        run(tally, f"calls seed={seed}", ["build/hosted-asan/unit-tests", "--cpus", "2", "--filter", "random_system_calls", "calls=20", f"seed={seed}"], 300)
+    """System calls and programs by libFuzzer inside the hosted kernel, and random system calls on 2 CPUs, under address sanitizer: no trap, nothing left."""
+    build("TARGET=hosted-fuzz")
+    build("TARGET=hosted-asan", "build/hosted-asan/unit-tests")
+    for name, seconds in (("calls", 25), ("exec", 10)):
+        run(tally, name, [sys.executable, "tests/fuzz/run.py", "--seconds", str(seconds), name], 900)
+    run(tally, "random calls", ["build/hosted-asan/unit-tests", "--cpus", "2", "--filter", "random_system_calls", "calls=10", "seed=1"], 300)
 
 
 def suite_decode(tally):
@@ -268,7 +270,7 @@ SUITES = {
 
 
 # Runs only where --filter asks for it: a quarter of an hour and more.
-ON_DEMAND = {"calls", "python", "stress"}
+ON_DEMAND = {"python", "stress"}
 
 
 def main(args):

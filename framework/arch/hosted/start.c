@@ -219,9 +219,11 @@ main(int argc, char **argv)
 	hosted_uart_start();
 	if (options.raw)
 		hosted_terminal_raw();
-	argv[MIN(i, argc - 1)] = argv[0];
-	if (hosted_beside != nullptr)
-		hosted_beside(argc - MIN(i, argc - 1), argv + MIN(i, argc - 1));
+	if (hosted_beside != nullptr) {
+		int rest = MIN(i, argc - 1);
+		argv[rest] = argv[0];
+		hosted_beside(argc - rest, argv + rest);
+	}
 	struct cpu *cpu = cpu_area_create(0);
 	hosted_thread_init(cpu);
 	if (hosted_seeded)

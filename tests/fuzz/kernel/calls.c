@@ -138,3 +138,21 @@ static void calls_run_one(const u8 *bytes, u32 len) { made += calls_run(bytes, l
 static u64 calls_made(void) { return made; }
 
 const struct fuzz_target fuzz_calls = { "calls", calls_start, calls_run_one, calls_made, calls_mutate, calls_cross };
+
+/* --- to compare with: whatever was seen before, an input is random --- */
+
+static size_t
+random_make(u8 *bytes, size_t len, size_t max, u32 seed)
+{
+	random_state = seed * 0x9e3779b97f4a7c15 + 5;
+	if (max < CALLS_INPUT_MAX)
+		return len;
+	u32 n = 1 + draw(RECORDS_MAX);
+	for (u32 i = 0; i < CALLS_HEAD; i++)
+		bytes[i] = (u8)draw(4);
+	for (u32 i = 0; i < n; i++)
+		calls_record_random(record_at(bytes, i), &random_state);
+	return CALLS_HEAD + n * CALL_BYTES;
+}
+
+const struct fuzz_target fuzz_random = { "random", calls_start, calls_run_one, calls_made, random_make, nullptr };

@@ -28,7 +28,7 @@ size_t LLVMFuzzerCustomCrossOver(const u8 *a, size_t a_len, const u8 *b, size_t 
 enum : u32 { GSI = 20, WINDOW = 128, AGAIN = 24, MARGIN = 8, INPUT_MAX = 65536, PATIENCE_SECONDS = 60 };
 enum want : u32 { WANT_RUN, WANT_COUNT, WANT_MARK, WANT_END };
 
-static const struct fuzz_target *const targets[] = { &fuzz_calls, &fuzz_exec };
+static const struct fuzz_target *const targets[] = { &fuzz_calls, &fuzz_exec, &fuzz_random };
 static const struct fuzz_target *target;   /* [const] */
 static u8 *current;                        /* [const] INPUT_MAX + 8 bytes: the length, the input */
 static struct { enum want want; const u8 *bytes; u32 len; bool found; } request;   /* [const] between asking and answer */

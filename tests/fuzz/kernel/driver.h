@@ -18,7 +18,7 @@ struct fuzz_target {
 	/** Makes `out` of two. Null: never. => its length, 0: not these */
 	size_t (*cross)(const u8 *a, size_t a_len, const u8 *b, size_t b_len, u8 *out, size_t max, u32 seed);
 };
-extern const struct fuzz_target fuzz_calls, fuzz_exec;
+extern const struct fuzz_target fuzz_calls, fuzz_exec, fuzz_random;
 
 /** libFuzzer's own changes: bytes, its dictionary, what was compared. */
 size_t LLVMFuzzerMutate(u8 *bytes, size_t len, size_t max);
