@@ -142,6 +142,8 @@ text_parse_signed(struct cbytes input, i64 *scoped value)
 	u64 magnitude = 0;
 	trim(input, &start, &end);
 	bool minus = start < end && cbytes_get(input, start) == '-';
+	if (minus && start + 1 < end && is_space(cbytes_get(input, start + 1)))
+		return EINVAL;
 	TRY(text_parse_number(cbytes_sub(input, start + minus, end - start - minus), &magnitude));
 	if (magnitude > (u64)1 << 62)
 		return EINVAL;
