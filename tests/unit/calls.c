@@ -351,6 +351,24 @@ sysv_remove(void)
 			EXPECT_EQ(sys_shmctl((i32)id, 0, UADDR(0), &unused), OK);
 }
 
+/** All message queues, whatever an input has named them: they are the files of their file system. */
+static void
+queues_remove(void)
+{
+	enum : u64 { ENTRIES = AT_STACK + 4096, ROOM = 4096, NAME = 19 };
+	u64 fd = 0, len = 0;
+	struct { u64 ino, next; u16 len; u8 type, name[5]; } entry;
+	EXPECT_EQ(sys_open(program_text(AT_STACK, "/tmp/q"), 0200000 /* O_DIRECTORY */, 0, &fd), OK);
+	do {
+		EXPECT_EQ(sys_getdents64((i32)fd, program_at(ENTRIES), ROOM, &len), OK);
+		for (u64 at = 0; at < len; at += entry.len) {
+			program_get(ENTRIES + at, &entry, sizeof(entry));
+			(void)!sys_mq_unlink(program_at(ENTRIES + at + NAME));
+		}
+	} while (len != 0);
+	EXPECT_EQ(sys_close((i32)fd), OK);
+}
+
 static void
 folder_make(void)
 {
@@ -391,8 +409,7 @@ leftovers_remove(void)
 {
 	sysv_remove();
 	outside_mend();
-	for (u32 i = 0; i < STRINGS; i++)
-		(void)!sys_mq_unlink(program_at(AT_STRINGS + i * STRING_ROOM));
+	queues_remove();
 	folder_remove();
 }
 
@@ -419,6 +436,8 @@ calls_start(void)
 	made = 0;
 	fill = ~0u;
 	(void)!sys_mkdir(program_text(0, "/tmp/f"), 0777);
+	(void)!sys_mkdir(program_text(0, "/tmp/q"), 0777);
+	EXPECT_EQ(sys_mount(program_at(0), program_at(0), program_text(128, "mqueue"), 0, UADDR(0)), OK);
 	for (u32 i = 0; i < STRINGS; i++)
 		program_text(AT_STRINGS + i * STRING_ROOM, strings[i]);
 }
@@ -446,6 +465,8 @@ calls_run(const u8 *bytes, u32 len)
 void
 calls_stop(void)
 {
+	EXPECT_EQ(sys_umount2(program_text(0, "/tmp/q"), FLAG_DETACH), OK);
+	EXPECT_EQ(sys_rmdir(program_at(0)), OK);
 	EXPECT_EQ(sys_rmdir(program_text(0, "/tmp/f")), OK);
 }
 
