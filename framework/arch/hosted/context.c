@@ -121,5 +121,9 @@ arch_recovery_jump(struct arch_recovery *place)
 {
 	if (__asan_handle_no_return != nullptr)
 		__asan_handle_no_return();
+	/* Where we run on the signal stack, since the task's has overflown, ASan has not looked at that: what lies below is left for good. */
+	u64 low = stack_low(place->rsp);
+	if (__asan_unpoison_memory_region != nullptr && low != 0)
+		__asan_unpoison_memory_region((void *)low, place->rsp - low);
 	hosted_recover(place);
 }

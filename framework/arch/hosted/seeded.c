@@ -18,7 +18,7 @@
 bool hosted_seeded;                  /* [const] since main has read its options */
 
 enum : u64 { EPOCH = 1767225600 * NS_PER_SEC /* 2026-01-01 */, TRACE_ROOM = 1 << 16, TRACE_LINE = 256 };
-enum : u32 { PACE_MIN = 10, PACE_MAX = 18 };
+enum : u32 { PACE_MIN = 12, PACE_MAX = 18 };
 enum : u64 { LOAD_STORE_NS = 1, WATCH_CLOCK = 2 /* CPU time of a process */, WATCH_NS = 2 * NS_PER_SEC, WATCH_AGAIN_NS = 20 * NS_PER_MS };
 
 /* All: [self] of the one CPU, and written in user mode's stead, too: never by two at once. */

@@ -4,6 +4,7 @@
 #include <guest.h>
 
 #include <cpu/cpu.h>
+#include <mm/mm.h>
 #include <cadre/time.h>
 
 _Thread_local struct cpu *hosted_cpu;
@@ -194,9 +195,23 @@ event_dispatch(u32 event, u32 vector, bool preemptible)
 	interrupt_exit(preemptible);
 }
 
+/**
+ * Whether the stack has room for an interrupt. On hardware each function of a service checks that (stack_limit.S); here a service comes to
+ * the very end of its stack, and what would be an overflow of its own would be the handler's, and fatal.
+ */
+static bool
+interrupt_has_room(void)
+{
+	enum : u64 { ROOM = 32 * 1024 };
+	u64 sp = (u64)__builtin_frame_address(0), low = stack_low(sp);
+	return low == 0 || sp - low >= ROOM;
+}
+
 void
 hosted_poll(void)
 {
+	if (!interrupt_has_room())
+		return;
 	while (arch_irq_save() != 0) {
 		if (hosted_seeded)
 			seeded_pass(SEEDED_UNMASK_NS);
