@@ -41,8 +41,8 @@ def the_machine(tally):
     lines = out.decode().splitlines()
     tally.case("run_takes_cpus_memory_and_words", status == 0 and not err and len(lines) == 3 and lines[0] == "3" and 270 << 10 < int(lines[1].split()[1]) < 300 << 10
                and lines[2].endswith(" a=b quiet"), f"{status} {lines} {err}")
-    status, out, err = cadre("--timeout", "5", "--", "sh", "-c", "echo begun; sleep 1000")
-    tally.case("run_ends_after_its_timeout", (status, out) == (124, b"begun\n") and "ended after 5 s" in err, f"{status} {out} {err}")
+    status, out, err = cadre("--timeout", "15", "--", "sh", "-c", "echo begun; sleep 1000")
+    tally.case("run_ends_after_its_timeout", (status, out) == (124, b"begun\n") and "ended after 15 s" in err, f"{status} {out} {err}")
     status, out, err = cadre("--kernel", "linux", "--", "sh", "-c", "uname -s; echo err >&2; exit 4")
     tally.case("run_takes_linux", (status, out, err) == (4, b"Linux\n", "err\n"), f"{status} {out} {err}")
     status, out, err = cadre("--trace", "--", "sh", "-c", "echo traced; exit 5")
