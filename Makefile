@@ -54,9 +54,11 @@ endif
 GEN_INC    := services/syscall/gen
 INCLUDE    := -I$(CURDIR)/framework/include
 FRAMEWORK  := $(COMMON) $(MACHINE) $(INCLUDE) -Iframework -I$(ARCHDIR) -Itests/unit -Itests
+# A service's stack frame is no larger (enum stack_reserve).
+FRAME_MAX  := 2048
 # A service: every option of the language, the stack frame bounded, signed overflow a trap.
 SAFE       := $(COMMON) $(MACHINE) -fsanitize=signed-integer-overflow \
-              $(FENTRY) $(COVER_$(TARGET)) -fstack-clash-protection -Wframe-larger-than=$(if $(SANITIZE),8192,2048) \
+              $(FENTRY) $(COVER_$(TARGET)) -fstack-clash-protection -Wframe-larger-than=$(if $(SANITIZE),8192,$(FRAME_MAX)) \
               -Werror=frame-larger-than -Werror=return-type $(INCLUDE) -I$(GEN_INC)
 
 # --- sources -------------------------------------------------------------------------------------
@@ -161,9 +163,13 @@ $(eval $(call SERVICE_RULE,examples/hello-kernel,))
 $(eval $(call SERVICE_RULE,tests/services,-Iservices/lib))
 
 # --- linking -------------------------------------------------------------------------------------
-# Optimised as a whole to one object; a frame that has become too large there is an error, too. What has not changed comes from a cache.
-WHOLE := $(LD) -r --lto-O3 -mllvm -import-instr-limit=300 -mllvm -inline-threshold=400 --fatal-warnings \
-         --thinlto-cache-dir=$(OUT)/lto --thinlto-cache-policy=prune_after=24h -o
+# Optimised as a whole to one object. What has not changed comes from a cache.
+WHOLE := $(LD) -r --lto-O3 -mllvm -import-instr-limit=300 -mllvm -inline-threshold=400 -mllvm -stack-size-section --fatal-warnings \
+         --thinlto-cache-dir=$(OUT)/thinlto --thinlto-cache-policy=prune_after=24h -o
+# A service's frame that inlining has made too large is an error, too: seen in what comes out, since the linker warns but once of what it then
+# takes from its cache.
+frames_check = $(Q)$(LLVM)/llvm-readelf --stack-sizes $(1) | awk '$$1 + 0 > $(FRAME_MAX) { print "frame of " $$1 " bytes: " $$2; bad = 1 } \
+	END { exit bad || NR < 5 }' || { rm $(1); exit 1; }
 
 $(OUT)/framework.o: $(FW_OBJ)
 	@echo '  WHOLE $@'
@@ -176,6 +182,7 @@ $(OUT)/$(1).services.o: $(call obj,$(3))
 	@echo '  WHOLE $$@'
 	$(Q)$(SAFEC) --link $(patsubst %.o,%.safec,$(call obj,$(3)))
 	$(Q)$(WHOLE) $$@ $$^
+	$$(call frames_check,$$@)
 
 $(OUT)/$(1): $(OUT)/framework.o $(call obj,$(2)) $(OUT)/$(1).services.o $(ARCHDIR)/kernel.lds tools/ksyms/ksyms.py
 	@echo '  LINK  $$@'
