@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MPL-2.0
-"""The suite `stress`: stress-ng's stressors and hackbench (tests/stress/stress.sh), each alone and then all at once, on Cadre and, on request, on Debian's Linux;
-before them memory hogs and a fork bomb, which the shell that started them survives (tests/stress/survive.sh).
+"""The suite `stress`: stress-ng's stressors and hackbench (tests/stress/stress.sh), each alone and then all at once, on Cadre and, on request,
+on Debian's Linux. The suite `survive`: memory hogs and a fork bomb, which the shell that started them survives (tests/stress/survive.sh), and a dozen
+of the stressors for two seconds each.
 
 It passes where each stressor ends by itself with success, no service trapped, and the kernel has as many live objects of each type as before.
 How many operations each made is printed, not judged.
 
 The environment chooses: STRESS="pipe link" only these stressors, STRESS_SECONDS (30) for each, STRESS_CPUS="4", STRESS_INSTANCES (as many as
-CPUs), STRESS_KERNEL="cadre linux"; hosted-tsan and hosted-asan are kernels, too, where a report of the sanitizer is a failure. STRESS=survive is the hogs and
-the bomb alone.
+CPUs), STRESS_KERNEL="cadre linux"; hosted-tsan and hosted-asan are kernels, too, where a report of the sanitizer is a failure.
 """
 import dataclasses
 import os
@@ -25,6 +25,7 @@ from main import ROOT, build
 SOURCES, WHERE = ROOT / "tests" / "stress", ROOT / "build" / "stress"
 STRESSORS = ("cpu vm mmap fork clone pthread futex pipe sigq kill sigpending sigsegv sigfd sigrt switch schedpolicy timer timerfd eventfd poll epoll "
              "dentry tmpfs memcpy link hackbench")
+SHORT = "vm mmap fork pthread futex pipe kill switch timer eventfd epoll dentry"
 PROGRAMS = (("stress-ng", "stress-ng"), ("hackbench", "rt-tests"))   # with their packages
 LOOKS = ("after", "after2", "after3")
 MEMORY = "2048M"
@@ -53,10 +54,10 @@ def packed(out):
     return out
 
 
-def run_one(tally, kernel, cpus):
-    """All stressors on a machine."""
-    names, seconds = os.environ.get("STRESS", STRESSORS).split(), int(os.environ.get("STRESS_SECONDS", "30"))
-    title, again = f"{kernel}-{cpus}", f"again: STRESS='…' STRESS_SECONDS={seconds} STRESS_CPUS={cpus} STRESS_KERNEL={kernel} ./cadre test --filter stress"
+def run_one(tally, kernel, cpus, names, seconds):
+    """These stressors on a machine."""
+    title = f"{kernel}-{cpus}-{seconds}"
+    again = f"again: STRESS='{' '.join(names)}' STRESS_SECONDS={seconds} STRESS_CPUS={cpus} STRESS_KERNEL={kernel} ./cadre test --filter stress"
     image, log, reports = WHERE / f"run.{title}.cpio", WHERE / f"{title}.log", WHERE / f"{title}.reports"
     for old in (log, reports):
         old.unlink(missing_ok=True)
@@ -90,7 +91,7 @@ def survive(tally, cpus):
     root.initramfs(WHERE / "base.cpio", image, ["/t/survive.sh"], False, shutil.get_terminal_size(), {"PATH": "/bin:/usr/bin:/sbin:/usr/sbin"})
     status, text = qemu.capture(dataclasses.replace(abi.machine("cadre", image, cpus, log), mem="256M"), 600)
     image.unlink()
-    again = f"again: STRESS=survive STRESS_CPUS={cpus} ./cadre test --filter stress"
+    again = "again: ./cadre test --filter survive"
     for verdict, _, name in (line.rpartition("ok ") for line in text if re.match("(not )?ok ", line)):
         tally.case(f"{name.split(':')[0]}_on_{cpus}_cpus", verdict == "", f"{name}; {again}")
     said = log.read_text(errors="replace")
@@ -99,16 +100,25 @@ def survive(tally, cpus):
     tally.case(f"no_service_traps_on_{cpus}_cpus", not abi.TRAP.search(said), f"{log}; {again}")
 
 
-def suite(tally):
-    """stress-ng: each stressor alone and then all at once, for a bounded time."""
-    if "cadre" in os.environ.get("STRESS_KERNEL", "cadre").split():
+def prepare(kernels):
+    if "cadre" in kernels:
         build("build/x86_64/cadre.elf")
     WHERE.mkdir(parents=True, exist_ok=True)
     packed(WHERE / "base.cpio")
-    if "cadre" in os.environ.get("STRESS_KERNEL", "cadre").split():
-        survive(tally, 2)
-    if os.environ.get("STRESS") == "survive":
-        return
-    for kernel in os.environ.get("STRESS_KERNEL", "cadre").split():
+
+
+def short(tally):
+    """Memory hogs and a fork bomb, which are survived, and a dozen of stress-ng's stressors, alone and all at once."""
+    prepare(["cadre"])
+    survive(tally, 2)
+    run_one(tally, "cadre", 4, SHORT.split(), 2)
+
+
+def suite(tally):
+    """stress-ng and hackbench: each stressor alone and then all at once, for a bounded time."""
+    names, seconds = os.environ.get("STRESS", STRESSORS).split(), int(os.environ.get("STRESS_SECONDS", "30"))
+    kernels = os.environ.get("STRESS_KERNEL", "cadre").split()
+    prepare(kernels)
+    for kernel in kernels:
         for cpus in map(int, os.environ.get("STRESS_CPUS", "4").split()):
-            run_one(tally, kernel, cpus)
+            run_one(tally, kernel, cpus, names, seconds)

@@ -266,6 +266,7 @@ SUITES = {
     "python": (python_tests.suite, False, 3),
     "sysfuzz": (sysfuzz.suite, False, 3),
     "stress": (stress.suite, False, 3),
+    "survive": (stress.short, False, 3),
 }
 
 
