@@ -30,6 +30,7 @@ struct clone_request {
 	u64 stack;                      /* stack pointer of the new thread; 0: as the parent's */
 	u64 tls, pidfd, child_tid, parent_tid;
 	u32 set_tid;                    /* the id that it is to have; 0: any */
+	u32 sent_to_many;               /* signal_sent_to_many before anything of it was made */
 	task_fn *body;                  /* what its task runs; null: thread_body */
 };
 
@@ -277,8 +278,11 @@ thread_enter(struct thread *thread, struct thread *parent, const struct clone_re
 	SPIN_SCOPE(&process->lock);
 	if (!fresh && (atomic32_load(&process->exiting) != 0 || process->exec_thread != nullptr))
 		return EAGAIN;
-	/* A signal that came since clone_run looked may have been for all processes there were: none is to be born behind its back. */
-	if (fresh && signal_pending())
+	/*
+	 * A signal that came since clone_run looked, for all processes there were or those of the group: none is to be born behind its back. One for this
+	 * process alone waits, as a timer may send them faster than a process is made.
+	 */
+	if (fresh && signal_pending() && (signal_sent_to_many() != request->sent_to_many || signal_fatal_pending()))
 		return ERESTARTNOINTR;
 	TRY(clone_reserve_id(request, &entry));
 	atomic32_store(&thread->tid, entry->id);
@@ -333,12 +337,13 @@ clone_start(struct thread *thread, const struct clone_request *scoped request, s
 }
 
 static err_t
-clone_run(const struct clone_request *scoped request, u64 *scoped result)
+clone_run(struct clone_request *scoped request, u64 *scoped result)
 {
 	struct thread *parent = thread_current();
 	REF_SCOPE(vfork_wait, vfork);
 	REF_SCOPE(file, pidfd);
 	i32 fd = -1;
+	request->sent_to_many = signal_sent_to_many();
 	TRY(clone_check(request));
 	if ((request->flags & CLONE_THREAD) == 0 && signal_pending())
 		return ERESTARTNOINTR;

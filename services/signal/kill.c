@@ -79,6 +79,7 @@ kill_note(struct signal_thread *self, err_t err)
 static void
 kill_member(struct process *process, struct object *self, u64 number)
 {
+	signal_note_many(process);
 	kill_note(signal_thread_from(self), signal_kill(process, (u32)number));
 }
 
@@ -114,6 +115,7 @@ kill_all(u32 number)
 			break;
 		if (process == process_current())
 			continue;
+		signal_note_many(process);
 		err_t err = signal_kill(process, number);
 		count++;
 		if (err != EPERM)

@@ -168,6 +168,18 @@ signal_pending(void)
 	return (atomic32_load_relaxed(&thread_current()->work) & (THREAD_WORK_SIGNAL | THREAD_WORK_EXIT)) != 0;
 }
 
+u32
+signal_sent_to_many(void)
+{
+	return atomic32_load(&signal_self()->process->sent_to_many);
+}
+
+void
+signal_note_many(struct process *process)
+{
+	(void)atomic32_add(&process->signal->sent_to_many, 1);
+}
+
 /** Whether one of `set` kills by its default action. */
 static bool
 is_fatal(struct signal_process *sp, u64 set) MUST_HOLD(&sp->lock)

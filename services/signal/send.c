@@ -219,6 +219,7 @@ static void
 group_member_send(struct process *process, struct object *arg, u64 number)
 {
 	(void)arg;
+	signal_note_many(process);
 	(void)signal_send_process(process, (u32)number, nullptr);
 }
 

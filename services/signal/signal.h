@@ -109,6 +109,12 @@ void signal_entry_cancel(struct signal_entry *entry);
 /* --- asking --------------------------------------------------------------------------------------------------------- */
 /** Whether a signal would be delivered to the running thread now: for loops that poll instead of waiting. */
 bool signal_pending(void);
+/**
+ * How often the running process was sent a signal as one of many: with its group, or with all. Who makes a process asks before and after, with
+ * pid_lock held: where it differs the new one may have been meant, too. */
+u32 signal_sent_to_many(void);
+/** Counts that `process` is sent one so: before it is sent. */
+void signal_note_many(struct process *process);
 /** Whether the running thread is to die now: even uninterruptible waits should give up. */
 bool signal_fatal_pending(void);
 /** Whether the process of the running thread ignores or the thread blocks `number` (terminals: SIGTTIN, SIGTTOU). */

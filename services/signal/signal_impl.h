@@ -100,6 +100,7 @@ struct signal_process {
 	struct process *process GUARDED_BY(&lock);              /* from the first start on; not counted: it holds us */
 	struct signal_handlers *handlers GUARDED_BY(&lock);     /* counted */
 	struct signal_pending shared GUARDED_BY(&lock);
+	struct atomic32 sent_to_many;       /* see signal_sent_to_many */
 	struct signal_thread_list threads GUARDED_BY(&lock);
 	struct signal_entry *spare GUARDED_BY(&lock);           /* counted: an entry that was taken, for the next signal; may be null */
 	u32 stop_signal GUARDED_BY(&lock);  /* a group stop is on its way or complete; 0: none */

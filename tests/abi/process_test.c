@@ -157,6 +157,27 @@ TEST("wait4 is interrupted by a signal, or restarted")
 	CHECK_EQ(signals_seen, 2);
 }
 
+static void
+alarm_soon(int sig)
+{
+	(void)sig;
+	setitimer(ITIMER_REAL, &(struct itimerval){ .it_value = { 0, 1000 } }, NULL);
+}
+
+TEST("fork comes to its end where a timer's signals come faster than a process is made")
+{
+	enum { SIZE = 32 << 20 };
+	char *m = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memset(m, 'm', SIZE);
+	signal(SIGALRM, alarm_soon);
+	alarm_soon(0);
+	pid_t child = fork();
+	if (child == 0)
+		_exit(m[SIZE - 1]);
+	signal(SIGALRM, SIG_IGN);
+	CHECK_EQ(reap(child), 'm');
+}
+
 TEST("vfork suspends the parent until exit or exec")
 {
 	volatile int value = 1;
