@@ -39,13 +39,12 @@ hackbench_rounds() {
 	echo "hackbench=$rounds"
 }
 
-# options of stress-ng
+# options of stress-ng; sets status and ops
 stress_ng() {
 	timeout -s KILL $limit stress-ng --temp-path /tmp/stress --oomable --timeout "$seconds" --metrics-brief "$@" >/tmp/output 2>&1
 	status=$?
 	ops=$(sed -n 's/^stress-ng: metrc: \[[0-9]*\] \([a-z][a-z0-9-]*\) *\([0-9][0-9]*\) .*/\1=\2/p' /tmp/output | tr '\n' ' ')
 	[ $status = 0 ] || { grep -vE "metrc|dispatching|setting to" /tmp/output | head -20; ps; }
-	return $status
 }
 
 # What is called $1 has ended with status $2, and began at $3.
@@ -63,17 +62,17 @@ for name; do
 	start=$(date +%s)
 	if [ "$name" = hackbench ]; then
 		ops=$(hackbench_rounds)
+		status=$?
 	else
-		stress_ng "--$name" "$instances"
 		all="$all --$name 1"
+		stress_ng "--$name" "$instances"
 	fi
-	verdict "$name" $? "$start"
+	verdict "$name" "$status" "$start"
 done
 if [ $# -gt 1 ]; then
 	start=$(date +%s)
 	case " $* " in *" hackbench "*) hackbench_rounds >/tmp/rounds & beside=$! ;; *) beside= ;; esac
 	stress_ng $all
-	status=$?
 	[ -z "$beside" ] || { wait $beside || status=$?; ops="$ops$(cat /tmp/rounds)"; }
 	verdict all "$status" "$start"
 fi
