@@ -63,7 +63,7 @@ hostname hostname
 id id -u; id -g; id -un
 ionice ionice true; echo ran
 ipcalc ipcalc -n 10.1.2.3/8
-kill sleep 50 & kill -l 15; kill $!; wait $!; echo $?
+kill sleep 50 & kill -l 15; kill $!; wait $! 2>/dev/null; echo $?
 killall cp /bin/busybox sleep; ./sleep 60 & until pidof sleep >/dev/null; do usleep 50000; done; killall sleep; wait $! 2>/dev/null; echo $?
 last last | wc -l
 less seq 9 | less | tail -1
