@@ -310,7 +310,7 @@ exec_commit(struct thread *thread, struct exec *scoped exec)
 	thread_watch_exec(thread);
 	exec_swap_exe(process, exec);
 	if (exec->secure)
-		thread->parent_death_signal = 0;
+		atomic32_store_relaxed(&thread->parent_death_signal, 0);
 	struct cred *cred = exec->cred;
 	exec->cred = nullptr;
 	cred_get(cred);

@@ -219,8 +219,10 @@ send_parent_death(struct process *child) MUST_HOLD(&pid_lock)
 	u32 number = 0;
 	{
 		SPIN_SCOPE(&child->lock);
-		LIST_FOR(thread_list, thread, &child->threads)
-			number = thread->parent_death_signal != 0 ? thread->parent_death_signal : number;
+		LIST_FOR(thread_list, thread, &child->threads) {
+			u32 wanted = atomic32_load_relaxed(&thread->parent_death_signal);
+			number = wanted != 0 ? wanted : number;
+		}
 	}
 	if (number != 0)
 		(void)!signal_send_process(child, number, nullptr);

@@ -46,7 +46,7 @@ set_parent_death(struct thread *thread, const struct prctl_args *scoped args, u6
 	(void)result;
 	if (args->arg[0] > SIGNAL_MAX)
 		return EINVAL;
-	thread->parent_death_signal = (u32)args->arg[0];
+	atomic32_store_relaxed(&thread->parent_death_signal, (u32)args->arg[0]);
 	return OK;
 }
 
@@ -54,7 +54,7 @@ static err_t
 get_parent_death(struct thread *thread, const struct prctl_args *scoped args, u64 *scoped result)
 {
 	(void)result;
-	return out_u32(args->arg[0], thread->parent_death_signal);
+	return out_u32(args->arg[0], atomic32_load_relaxed(&thread->parent_death_signal));
 }
 
 static err_t

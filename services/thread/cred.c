@@ -166,7 +166,7 @@ cred_install(struct cred *cred)
 	struct cred *old = thread->cred;
 	if (cred_gains(old, cred)) {
 		atomic32_store(&thread->process->dumpable, 0);
-		thread->parent_death_signal = 0;
+		atomic32_store_relaxed(&thread->parent_death_signal, 0);
 	}
 	if (old->user != cred->user) {
 		(void)atomic64_add(&cred->user->threads, 1);

@@ -79,7 +79,7 @@ struct thread {
 	struct object *vfork;               /* [self] counted: who waits for its exec or end (services/process) */
 	uaddr_t set_child_tid;              /* [self] where its id is to be stored when it first runs; 0: nowhere */
 	u32 exit_code;                      /* [self] wait status of _exit(2) by this thread alone */
-	u32 parent_death_signal;            /* [self] prctl(PR_SET_PDEATHSIG) */
+	struct atomic32 parent_death_signal; /* written by itself; prctl(PR_SET_PDEATHSIG) */
 	u64 timer_slack_ns, timer_slack_default_ns; /* [self] prctl(PR_SET_TIMERSLACK) */
 	u64 start_ns;                       /* [const] clock_now() at its making */
 	struct atomic64 faults_minor, faults_major, switches_voluntary;
