@@ -51,9 +51,9 @@ chmod_place(const struct path *scoped place, u32 mode)
 	TRY(change_allowed(place));
 	if (inode_is(inode, S_IFLNK))
 		return EOPNOTSUPP;
-	if (cred_current()->fsuid != inode->uid && !capable(CAP_FOWNER))
+	if (cred_current()->fsuid != POINTER_LOAD(inode->uid) && !capable(CAP_FOWNER))
 		return EPERM;
-	if (!cred_in_group(cred_current(), inode->gid) && !capable(CAP_FSETID))
+	if (!cred_in_group(cred_current(), POINTER_LOAD(inode->gid)) && !capable(CAP_FSETID))
 		mode &= ~(u32)S_ISGID;
 	struct attr_change change = { .valid = ATTR_MODE, .mode = mode & 07777 };
 	return change_place(place, &change, IN_ATTRIB);
@@ -106,11 +106,11 @@ chown_allowed(const struct inode *inode, u32 uid, u32 gid)
 	const struct cred *cred = cred_current();
 	if (capable(CAP_CHOWN))
 		return OK;
-	if (cred->fsuid != inode->uid && (uid != ~(u32)0 || gid != ~(u32)0))
+	if (cred->fsuid != POINTER_LOAD(inode->uid) && (uid != ~(u32)0 || gid != ~(u32)0))
 		return EPERM;
-	if (uid != ~(u32)0 && uid != inode->uid)
+	if (uid != ~(u32)0 && uid != POINTER_LOAD(inode->uid))
 		return EPERM;
-	return gid != ~(u32)0 && gid != inode->gid && !cred_in_group(cred, gid) ? EPERM : OK;
+	return gid != ~(u32)0 && gid != POINTER_LOAD(inode->gid) && !cred_in_group(cred, gid) ? EPERM : OK;
 }
 
 static err_t
@@ -187,7 +187,7 @@ static err_t
 times_allowed(struct inode *inode, const struct times *scoped times)
 {
 	bool now = times->now || (times->at[0].nsec == UTIME_NOW && times->at[1].nsec == UTIME_NOW);
-	bool owner = cred_current()->fsuid == inode->uid || capable(CAP_FOWNER);
+	bool owner = cred_current()->fsuid == POINTER_LOAD(inode->uid) || capable(CAP_FOWNER);
 	u32 flags = atomic32_load(&inode->fs_flags);
 	if ((flags & INODE_IMMUTABLE) != 0 || (!now && (flags & INODE_APPEND) != 0))
 		return EPERM;
@@ -293,7 +293,7 @@ access_place(const struct path *scoped place, u32 mode)
 	if ((mode & MAY_EXEC) != 0 && inode_is(inode, S_IFREG) && path_is_noexec(place))
 		return EACCES;
 	TRY(inode_permission(inode, mode));
-	u32 type = inode->mode & S_IFMT;
+	u32 type = POINTER_LOAD(inode->mode) & S_IFMT;
 	bool special = type == S_IFCHR || type == S_IFBLK || type == S_IFIFO || type == S_IFSOCK;
 	return (mode & MAY_WRITE) != 0 && !special ? mount_want_write(place->mount) : OK;
 }

@@ -29,8 +29,8 @@ mode_without_suid(u32 mode)
 void
 inode_kill_suid(struct inode *inode)
 {
-	if (mode_without_suid(inode->mode) != inode->mode && !capable(CAP_FSETID))
-		inode->mode = mode_without_suid(inode->mode);
+	if (mode_without_suid(POINTER_LOAD(inode->mode)) != POINTER_LOAD(inode->mode) && !capable(CAP_FSETID))
+		POINTER_PUBLISH(inode->mode, mode_without_suid(POINTER_LOAD(inode->mode)));
 }
 
 /** The size of a regular file in the page cache. Its lock is held. */
@@ -59,13 +59,13 @@ change_locked(struct inode *inode, const struct attr_change *scoped change)
 	if ((valid & ATTR_SIZE) != 0)
 		TRY(resize_locked(inode, change->size));
 	if ((valid & ATTR_MODE) != 0)
-		inode->mode = (inode->mode & S_IFMT) | (change->mode & 07777);
+		POINTER_PUBLISH(inode->mode, (POINTER_LOAD(inode->mode) & S_IFMT) | (change->mode & 07777));
 	if ((valid & ATTR_UID) != 0)
-		inode->uid = change->uid;
+		POINTER_PUBLISH(inode->uid, change->uid);
 	if ((valid & ATTR_GID) != 0)
-		inode->gid = change->gid;
+		POINTER_PUBLISH(inode->gid, change->gid);
 	if ((valid & ATTR_KILL_SUID) != 0)
-		inode->mode = mode_without_suid(inode->mode);
+		POINTER_PUBLISH(inode->mode, mode_without_suid(POINTER_LOAD(inode->mode)));
 	if ((valid & ATTR_ATIME) != 0)
 		atomic64_store(&inode->atime, change->atime);
 	if ((valid & ATTR_MTIME) != 0)

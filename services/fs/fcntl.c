@@ -51,7 +51,7 @@ flags_allowed(struct file *file, u32 old, u32 new)
 		return OK;
 	if ((old & O_APPEND) != 0 && (new & O_APPEND) == 0 && (atomic32_load(&inode->fs_flags) & INODE_APPEND) != 0)
 		return EPERM;
-	if ((new & O_NOATIME) != 0 && (old & O_NOATIME) == 0 && cred_current()->fsuid != inode->uid && !capable(CAP_FOWNER))
+	if ((new & O_NOATIME) != 0 && (old & O_NOATIME) == 0 && cred_current()->fsuid != POINTER_LOAD(inode->uid) && !capable(CAP_FOWNER))
 		return EPERM;
 	return OK;
 }
@@ -160,7 +160,7 @@ seals_add(struct file *file, u32 seals)
 		return EPERM;
 	if ((seals & F_SEAL_WRITE) != 0 && (old & F_SEAL_WRITE) == 0 && vm_object_writable_mappings(inode->pages) != 0)
 		return EBUSY;
-	if ((seals & F_SEAL_EXEC) != 0 && (inode->mode & 0111) != 0)
+	if ((seals & F_SEAL_EXEC) != 0 && (POINTER_LOAD(inode->mode) & 0111) != 0)
 		seals |= F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
 	(void)atomic32_or(&inode->seals, seals);
 	return OK;

@@ -52,9 +52,9 @@ inode_create(struct superblock *sb, const struct inode_ops *ops, const struct fi
 void
 inode_init_owner(struct inode *inode, struct inode *dir)
 {
-	if ((dir->mode & S_ISGID) == 0)
+	if ((POINTER_LOAD(dir->mode) & S_ISGID) == 0)
 		return;
-	inode->gid = dir->gid;
+	inode->gid = POINTER_LOAD(dir->gid);
 	if (inode_is(inode, S_IFDIR))
 		inode->mode |= S_ISGID;
 	else if ((inode->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !cred_in_group(cred_current(), inode->gid) && !capable(CAP_FSETID))
@@ -77,7 +77,7 @@ permission_override(struct inode *inode, u32 mask)
 	bool directory = inode_is(inode, S_IFDIR);
 	if ((directory ? (mask & MAY_WRITE) == 0 : mask == MAY_READ) && capable(CAP_DAC_READ_SEARCH))
 		return OK;
-	if ((directory || (mask & MAY_EXEC) == 0 || (inode->mode & 0111) != 0) && capable(CAP_DAC_OVERRIDE))
+	if ((directory || (mask & MAY_EXEC) == 0 || (POINTER_LOAD(inode->mode) & 0111) != 0) && capable(CAP_DAC_OVERRIDE))
 		return OK;
 	return EACCES;
 }
@@ -85,14 +85,14 @@ permission_override(struct inode *inode, u32 mask)
 static err_t
 permission_by_mode(struct inode *inode, u32 mask)
 {
-	u32 mode = inode->mode;
+	u32 mode = POINTER_LOAD(inode->mode);
 	/* What all have, without a look at who asks. */
 	if ((mode & (mask << 6)) == mask << 6 && (mode & (mask << 3)) == mask << 3 && (mode & mask) == mask)
 		return OK;
 	const struct cred *cred = cred_current();
-	if (cred->fsuid == inode->uid)
+	if (cred->fsuid == POINTER_LOAD(inode->uid))
 		mode >>= 6;
-	else if (cred_in_group(cred, inode->gid))
+	else if (cred_in_group(cred, POINTER_LOAD(inode->gid)))
 		mode >>= 3;
 	return (mode & mask) == mask ? OK : permission_override(inode, mask);
 }
@@ -101,7 +101,7 @@ err_t
 inode_permission(struct inode *inode, u32 mask)
 {
 	if ((mask & MAY_WRITE) != 0) {
-		u32 type = inode->mode & S_IFMT;
+		u32 type = POINTER_LOAD(inode->mode) & S_IFMT;
 		if ((inode->sb->flags & SB_RDONLY) != 0 && (type == S_IFREG || type == S_IFDIR || type == S_IFLNK))
 			return EROFS;
 		if ((atomic32_load_relaxed(&inode->fs_flags) & INODE_IMMUTABLE) != 0)
@@ -120,9 +120,9 @@ inode_attr(struct inode *inode, struct inode_attr *scoped attr)
 	attr->dev_minor = inode->sb->dev_minor;
 	attr->rdev_major = inode->rdev_major;
 	attr->rdev_minor = inode->rdev_minor;
-	attr->mode = inode->mode;
-	attr->uid = inode->uid;
-	attr->gid = inode->gid;
+	attr->mode = POINTER_LOAD(inode->mode);
+	attr->uid = POINTER_LOAD(inode->uid);
+	attr->gid = POINTER_LOAD(inode->gid);
 	attr->nlink = atomic32_load_relaxed(&inode->nlink);
 	attr->blksize = (u32)PAGE_SIZE;
 	attr->atime = atomic64_load_relaxed(&inode->atime);

@@ -115,7 +115,7 @@ struct inode {
 	const struct file_ops *file_ops;    /* [const] ops of files opened on it */
 	struct superblock *sb;              /* [const] not counted: outlives its inodes */
 	u64 ino;                            /* [const] */
-	u32 mode, uid, gid; struct atomic32 nlink; /* changed under lock; read anywhere */
+	u32 mode, uid, gid; struct atomic32 nlink; /* changed under lock, by POINTER_PUBLISH; read anywhere, by POINTER_LOAD */
 	u32 rdev_major, rdev_minor;         /* [const] */
 	struct atomic32 fs_flags;           /* enum inode_fs_flags */
 	struct atomic32 writers;            /* open for writing; negative as two's complement: executing (ETXTBSY) */
@@ -138,7 +138,7 @@ struct inode {
 	struct mutex pipe_lock;             /* pipe/fifo.c */
 };
 OBJECT_DECLARE(inode);   /* inode_get, inode_put, inode_put_rcu */
-static inline bool inode_is(const struct inode *inode, u32 type) { return (inode->mode & S_IFMT) == type; }
+static inline bool inode_is(const struct inode *inode, u32 type) { return (POINTER_LOAD(inode->mode) & S_IFMT) == type; }
 
 /** A place: both counted where it is kept. */
 struct path { struct mount *mount; struct dentry *dentry; };

@@ -154,9 +154,10 @@ sys_symlink(uaddr_t target, uaddr_t linkpath)
 static err_t
 hard_link_allowed(struct inode *inode)
 {
-	if (cred_current()->fsuid == inode->uid || capable(CAP_FOWNER))
+	if (cred_current()->fsuid == POINTER_LOAD(inode->uid) || capable(CAP_FOWNER))
 		return OK;
-	bool plain = inode_is(inode, S_IFREG) && (inode->mode & S_ISUID) == 0 && (inode->mode & (S_ISGID | S_IXGRP)) != (S_ISGID | S_IXGRP);
+	u32 mode = POINTER_LOAD(inode->mode);
+	bool plain = (mode & S_IFMT) == S_IFREG && (mode & S_ISUID) == 0 && (mode & (S_ISGID | S_IXGRP)) != (S_ISGID | S_IXGRP);
 	return plain && inode_permission(inode, MAY_READ | MAY_WRITE) == OK ? OK : EPERM;
 }
 
@@ -212,7 +213,8 @@ may_remove(struct inode *dir, const struct dentry *dentry, bool directory)
 	if ((atomic32_load(&dir->fs_flags) & INODE_APPEND) != 0)
 		return EPERM;
 	u32 self = cred_current()->fsuid;
-	if ((dir->mode & S_ISVTX) != 0 && inode->uid != self && dir->uid != self && !capable(CAP_FOWNER))
+	if ((POINTER_LOAD(dir->mode) & S_ISVTX) != 0 && POINTER_LOAD(inode->uid) != self && POINTER_LOAD(dir->uid) != self &&
+	    !capable(CAP_FOWNER))
 		return EPERM;
 	if ((atomic32_load(&inode->fs_flags) & (INODE_APPEND | INODE_IMMUTABLE)) != 0)
 		return EPERM;

@@ -60,7 +60,7 @@ static err_t
 file_open_inode(struct file *file)
 {
 	struct inode *inode = file->inode;
-	u32 type = inode->mode & S_IFMT;
+	u32 type = POINTER_LOAD(inode->mode) & S_IFMT;
 	file->ops = inode->file_ops;
 	if (inode->ops->open != nullptr)
 		return inode->ops->open(inode, file);
@@ -111,7 +111,7 @@ static err_t
 may_open(const struct path *scoped path, u32 flags, u32 access)
 {
 	struct inode *inode = path->dentry->inode;
-	u32 type = inode->mode & S_IFMT;
+	u32 type = POINTER_LOAD(inode->mode) & S_IFMT;
 	if (type == S_IFLNK)
 		return ELOOP;
 	if (type == S_IFDIR && (access & MAY_WRITE) != 0)
@@ -124,7 +124,7 @@ may_open(const struct path *scoped path, u32 flags, u32 access)
 	u32 fs_flags = atomic32_load_relaxed(&inode->fs_flags);
 	if ((fs_flags & INODE_APPEND) != 0 && (((flags & O_ACCMODE) != O_RDONLY && (flags & O_APPEND) == 0) || (flags & O_TRUNC) != 0))
 		return EPERM;
-	if ((flags & O_NOATIME) != 0 && cred_current()->fsuid != inode->uid && !capable(CAP_FOWNER))
+	if ((flags & O_NOATIME) != 0 && cred_current()->fsuid != POINTER_LOAD(inode->uid) && !capable(CAP_FOWNER))
 		return EPERM;
 	if ((access & MAY_WRITE) != 0 && !type_is_special(type) && path->mount != nullptr)
 		return mount_want_write(path->mount);

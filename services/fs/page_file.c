@@ -52,7 +52,7 @@ page_write_locked(struct inode *inode, struct uio *scoped uio, u64 off)
 	u64 size = vm_object_size(inode->pages), len = uio->left;
 	TRY(seals_allow(inode, off, len, size));
 	TRY(file_size_limit(inode, off, &len));
-	if ((inode->mode & (S_ISUID | S_ISGID)) != 0)
+	if ((POINTER_LOAD(inode->mode) & (S_ISUID | S_ISGID)) != 0)
 		inode_kill_suid(inode);
 	u64 cut = uio->left - len;
 	uio->left -= cut;

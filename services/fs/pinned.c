@@ -77,7 +77,7 @@ pinned_rename(struct inode *dir, struct dentry *dentry, struct inode *new_dir, s
 static inline u8
 dirent_type(const struct inode *inode)
 {
-	return (u8)(inode->mode >> 12 & 15);
+	return (u8)(POINTER_LOAD(inode->mode) >> 12 & 15);
 }
 
 bool

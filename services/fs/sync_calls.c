@@ -65,7 +65,7 @@ range_file(struct file *file)
 {
 	if ((file->mode & FILE_ANONYMOUS) != 0)
 		return ESPIPE;
-	u32 type = file->inode->mode & S_IFMT;
+	u32 type = POINTER_LOAD(file->inode->mode) & S_IFMT;
 	return type == S_IFREG || type == S_IFDIR || type == S_IFLNK || type == S_IFBLK ? OK : ESPIPE;
 }
 

@@ -203,7 +203,8 @@ static err_t
 link_allowed(const struct walk *scoped walk, const struct inode *link)
 {
 	const struct inode *dir = walk->dentry->inode;
-	if ((dir->mode & (S_ISVTX | 02)) != (S_ISVTX | 02) || cred_current()->fsuid == link->uid || dir->uid == link->uid)
+	u32 owner = POINTER_LOAD(link->uid);
+	if ((POINTER_LOAD(dir->mode) & (S_ISVTX | 02)) != (S_ISVTX | 02) || cred_current()->fsuid == owner || POINTER_LOAD(dir->uid) == owner)
 		return OK;
 	return EACCES;
 }

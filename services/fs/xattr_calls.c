@@ -48,7 +48,8 @@ xattr_allowed(const struct path *scoped place, struct cbytes name, u32 mask)
 	if (text_starts(name, TEXT("user."))) {
 		if (!inode_is(inode, S_IFREG) && !inode_is(inode, S_IFDIR))
 			return write ? EPERM : ENODATA;
-		if (inode_is(inode, S_IFDIR) && (inode->mode & S_ISVTX) != 0 && write && cred_current()->fsuid != inode->uid && !capable(CAP_FOWNER))
+		if (inode_is(inode, S_IFDIR) && (POINTER_LOAD(inode->mode) & S_ISVTX) != 0 && write && cred_current()->fsuid != POINTER_LOAD(inode->uid) &&
+		    !capable(CAP_FOWNER))
 			return EPERM;
 	}
 	return inode_permission(inode, mask);

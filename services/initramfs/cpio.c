@@ -372,7 +372,7 @@ name_clear(struct cpio *cpio)
 	struct path path = {};
 	if (path_lookup(name, 0, &path) != OK)
 		return;
-	u32 old = path.dentry->inode->mode & S_IFMT;
+	u32 old = POINTER_LOAD(path.dentry->inode->mode) & S_IFMT;
 	path_put(&path);
 	if (old == S_IFDIR && (cpio->fields[F_MODE] & S_IFMT) == S_IFDIR)
 		return;

@@ -215,7 +215,7 @@ may_unlink(const struct inode *queue)
 {
 	u32 fsuid = cred_current()->fsuid;
 	TRY(inode_permission(root.dentry->inode, MAY_WRITE | MAY_EXEC));
-	return fsuid == queue->uid || fsuid == root.dentry->inode->uid || capable(CAP_FOWNER) ? OK : EPERM;
+	return fsuid == queue->uid || fsuid == POINTER_LOAD(root.dentry->inode->uid) || capable(CAP_FOWNER) ? OK : EPERM;
 }
 
 err_t

@@ -126,7 +126,7 @@ find_path(struct unix_address *address, u32 type, struct unix_sock **scoped out)
 	TRY(path_lookup(cbytes_sub(CBYTES_OF(address->bytes), UNIX_PATH_AT, address->len - UNIX_PATH_AT - 1), WALK_FOLLOW, &path));
 	struct inode *inode = path.dentry->inode;
 	err_t err = inode_permission(inode, MAY_WRITE);
-	if (err == OK && (inode->mode & S_IFMT) != S_IFSOCK)
+	if (err == OK && (POINTER_LOAD(inode->mode) & S_IFMT) != S_IFSOCK)
 		err = ECONNREFUSED;
 	if (err == OK) {
 		RW_READ_SCOPE(&inode->lock);

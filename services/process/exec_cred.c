@@ -15,10 +15,10 @@ set_ids(struct exec *scoped exec, struct cred *cred)
 	struct inode *inode = exec->file->inode;
 	if (file_is_nosuid(exec->file) || atomic32_load_relaxed(&process_current()->no_new_privs) != 0)
 		return;
-	if ((inode->mode & S_ISUID) != 0)
-		cred->euid = inode->uid;
-	if ((inode->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-		cred->egid = inode->gid;
+	if ((POINTER_LOAD(inode->mode) & S_ISUID) != 0)
+		cred->euid = POINTER_LOAD(inode->uid);
+	if ((POINTER_LOAD(inode->mode) & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		cred->egid = POINTER_LOAD(inode->gid);
 }
 
 /** Root gets all that the bounding set leaves. => whether the effective set is the permitted one */

@@ -268,7 +268,7 @@ text_permission(struct inode *inode, u32 mask)
 		TRY(node->table->permission(node, mask));
 	if (special != nullptr && special->permission != nullptr)
 		return special->permission(node, mask);
-	return mode_permission(inode->mode, uid, gid, mask);
+	return mode_permission(POINTER_LOAD(inode->mode), uid, gid, mask);
 }
 
 static void
