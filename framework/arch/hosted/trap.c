@@ -142,10 +142,14 @@ __tsan_default_options(void)
 	return "handle_segv=0:handle_sigill=0:handle_sigfpe=0:handle_sigbus=0:allow_user_segv_handler=1:use_sigaltstack=0:report_signal_unsafe=0";
 }
 
-/* Races that a sequence lock of a service makes harmless: its reader looks again where the sequence has changed. */
+/*
+ * Races that a sequence lock of a service makes harmless: its reader looks again where the sequence has changed. The two of areas are leaves that read
+ * by atomics alone; what they meet is the heap, which clears an area that is used anew. (An area's memory stays areas'.)
+ */
 const char *__tsan_default_suppressions(void);
 const char *
 __tsan_default_suppressions(void)
 {
-	return "race:^dentry_take_place$\n";   /* rename_sequence: services/fs/dcache.c */
+	return "race:^dentry_take_place$\n"   /* rename_sequence: services/fs/dcache.c */
+	       "race:^area_seek$\n" "race:^view_of$\n";   /* vm_map.sequence: services/vm/area.c */
 }
