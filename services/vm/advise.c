@@ -79,7 +79,7 @@ vm_map_lock_all(struct vm_map *map, bool present, bool future)
 		MUTEX_SCOPE(&map->lock);
 		if (present && map->virtual_pages > limit && !capable(CAP_IPC_LOCK))
 			return ENOMEM;
-		map->future_flags = future ? (u32)VM_LOCKED : 0;
+		POINTER_PUBLISH(map->future_flags, future ? (u32)VM_LOCKED : 0);
 		if (!present)
 			return OK;
 		for (struct vm_area *area = vm_area_tree_first(&map->areas); area != nullptr; area = vm_area_tree_next(area))
@@ -92,7 +92,7 @@ void
 vm_map_unlock_all(struct vm_map *map)
 {
 	MUTEX_SCOPE(&map->lock);
-	map->future_flags = 0;
+	POINTER_PUBLISH(map->future_flags, 0);
 	for (struct vm_area *area = vm_area_tree_first(&map->areas); area != nullptr;) {
 		area_set_flags(map, area, area->flags & ~(u32)VM_LOCKED);
 		area = vm_area_tree_next(area_merge(map, area));
