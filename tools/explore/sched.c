@@ -15,7 +15,7 @@ int main(int argc, char **argv);
 extern const struct model __start_models[], __stop_models[];
 extern u64 __data_start[], _end[];
 
-enum : u32 { STATES_MAX = 6000000, EDGES_MAX = 24000000, HASH_SLOTS = 1 << 24, DEPTH_MAX = 4000000, TRACE_MAX = 400,
+enum : u32 { STATES_MAX = 10000000, EDGES_MAX = 40000000, HASH_SLOTS = 1 << 24, DEPTH_MAX = 4000000, TRACE_MAX = 400,
 	SERVICE = EXPLORE_THREADS /* the stack that setup and finish run on */ };
 enum : u64 { BLOBS_BYTES = (u64)8 << 30 };
 
