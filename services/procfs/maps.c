@@ -49,6 +49,13 @@ area_kind(struct text *text, const struct vm_area_info *scoped area, const struc
 	text_put_bytes(text, kind);
 }
 
+/** The open file behind a mapping; null: there is none, or what is there is no file (a SysV segment). */
+static struct file *
+area_file(const struct vm_area_info *scoped area)
+{
+	return area->file != nullptr && area->file_ops->name == nullptr ? file_from(area->file) : nullptr;
+}
+
 /** The file's path, straight into the text. */
 static void
 area_path(struct text *text, struct file *file, u64 line)
@@ -60,30 +67,44 @@ area_path(struct text *text, struct file *file, u64 line)
 		text_add(text, len);
 }
 
+/** Device, inode and name of a mapping of what is no file. */
+static void
+area_segment(struct text *text, const struct vm_area_info *scoped area, u64 line)
+{
+	u8 name[64];
+	u64 ino = 0;
+	size_t len = area->file_ops->name(area->file, BYTES_OF(name), &ino);
+	text_print(text, "00:01 {} ", ino);
+	area_column(text, line);
+	text_put_bytes(text, cbytes_sub(CBYTES_OF(name), 0, MIN(len, sizeof(name))));
+}
+
 static void
 area_line(struct text *text, struct vm_map *map, const struct vm_area_info *scoped area, const struct vm_layout *scoped layout)
 {
 	(void)map;
 	u64 line = text->len;
 	struct inode_attr attr = {};
+	struct file *file = area_file(area);
+	struct inode *inode = file != nullptr ? file_inode(file) : nullptr;
+	if (inode != nullptr)
+		inode_attr(inode, &attr);
 	area_range(text, area);
-	struct file *file = area->file != nullptr ? file_from(area->file) : nullptr;
-	if (file != nullptr) {
-		struct inode *inode = file_inode(file);
-		if (inode != nullptr)
-			inode_attr(inode, &attr);
+	text_put_char(text, ' ');
+	text_put_hex(text, area->file != nullptr ? area->offset : 0, 8);
+	text_put_char(text, ' ');
+	if (area->file != nullptr && file == nullptr) {
+		area_segment(text, area, line);
+	} else {
+		text_put_hex(text, attr.dev_major, 2);
+		text_put_char(text, ':');
+		text_put_hex(text, attr.dev_minor, 2);
+		text_print(text, " {} ", attr.ino);
+		if (file != nullptr)
+			area_path(text, file, line);
+		else
+			area_kind(text, area, layout, line);
 	}
-	text_put_char(text, ' ');
-	text_put_hex(text, file != nullptr ? area->offset : 0, 8);
-	text_put_char(text, ' ');
-	text_put_hex(text, attr.dev_major, 2);
-	text_put_char(text, ':');
-	text_put_hex(text, attr.dev_minor, 2);
-	text_print(text, " {} ", attr.ino);
-	if (file != nullptr)
-		area_path(text, file, line);
-	else
-		area_kind(text, area, layout, line);
 	text_put_char(text, '\n');
 }
 
@@ -95,7 +116,8 @@ area_kinds(struct vm_map *map, const struct vm_area_info *scoped area, struct pr
 {
 	if (area->file == nullptr && (area->flags & VM_SHARED) == 0)
 		return;
-	struct inode *inode = area->file != nullptr ? file_inode(file_from(area->file)) : nullptr;
+	struct file *file = area_file(area);
+	struct inode *inode = file != nullptr ? file_inode(file) : nullptr;
 	struct vm_page_counts counts = vm_map_area_count(map, area);
 	u64 pages = counts.resident - counts.anonymous;
 	if (inode != nullptr && inode->sb->magic != TMPFS_MAGIC)

@@ -147,10 +147,11 @@ attach_put(struct object *object)
 }
 
 static size_t
-attach_name(struct object *object, struct bytes text)
+attach_name(struct object *object, struct bytes text, u64 *scoped ino)
 {
 	const struct shm *shm = shm_from(object);
 	u8 digits[8] = {};
+	*ino = (u32)shm->ipc.id;
 	for (u32 i = 0; i < sizeof(digits); i++) {
 		u32 digit = (u32)shm->ipc.perm.key >> (28 - 4 * i) & 0xf;
 		digits[i] = (u8)(digit < 10 ? '0' + digit : 'a' + digit - 10);

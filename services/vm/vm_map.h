@@ -31,8 +31,8 @@ enum vm_area_flags : u32 {
 struct vm_file_ops {
 	void (*get)(struct object *file);
 	void (*put)(struct object *file);
-	/** What /proc/PID/maps shows for what is no `struct file` (SysV segments); null: it is one. => length of the text */
-	size_t (*name)(struct object *file, struct bytes text);
+	/** What /proc/PID/maps shows for what is no `struct file` (SysV segments), with its number; null: it is one. => length of the text */
+	size_t (*name)(struct object *file, struct bytes text, u64 *scoped ino);
 };
 
 /** What to map. `address` 0: anywhere. */

@@ -151,6 +151,28 @@ TEST("messages are taken in order, by type, or below a type")
 	CHECK_ERRNO(msgctl(id, IPC_STAT, &d), EINVAL);
 }
 
+TEST("an attached segment stands in maps and smaps with its number and key")
+{
+	char line[400], wanted[100], named[40];
+	int found = 0, id = (int)CHECK_OK(shmget(0xcad2e, 8192, IPC_CREAT | 0600));
+	char *a = shmat(id, NULL, 0);
+	CHECK(a != (void *)-1);
+	a[4096] = 1;
+	snprintf(wanted, sizeof(wanted), "%lx-%lx rw-s 00000000 00:01 %d ", (unsigned long)a, (unsigned long)a + 8192, id);
+	snprintf(named, sizeof(named), " /SYSV000cad2e (deleted)\n");
+	for (int i = 0; i < 2; i++) {
+		FILE *file = fopen(i == 0 ? "/proc/self/maps" : "/proc/self/smaps", "r");
+		while (fgets(line, sizeof(line), file) != NULL)
+			found += strncmp(line, wanted, strlen(wanted)) == 0 && strcmp(line + strlen(line) - strlen(named), named) == 0;
+		fclose(file);
+	}
+	CHECK_EQ(found, 2);
+	CHECK(strstr(slurp("/proc/self/status"), "RssShmem:") != NULL);
+	CHECK(strlen(slurp("/proc/self/statm")) > 0);
+	CHECK_EQ(shmctl(id, IPC_RMID, NULL), 0);
+	CHECK_EQ(shmdt(a), 0);
+}
+
 TEST("shared memory is attached, inherited, removed with its last user")
 {
 	int id = (int)CHECK_OK(shmget(IPC_PRIVATE, 5000, IPC_CREAT | 0600));
