@@ -224,9 +224,9 @@ alloc_with_lie(u64 answer)
 {
 	lie = answer;
 	u64 flags = arch_irq_save();
-	frame_policy_active = &evil_policy;
+	__atomic_store_n(&frame_policy_active, &evil_policy, __ATOMIC_SEQ_CST);
 	struct frame *frame = frame_alloc();
-	frame_policy_active = &frame_policy;
+	__atomic_store_n(&frame_policy_active, &frame_policy, __ATOMIC_SEQ_CST);
 	arch_irq_restore(flags);
 	return frame;
 }
@@ -247,9 +247,9 @@ TEST(frame_policy_that_answers_wrongly_gets_nobody_a_wrong_frame)
 
 	/* The same frame twice: the second is refused. The real policy knows of none of this. */
 	u64 flags = arch_irq_save();
-	frame_policy_active = &evil_policy;
+	__atomic_store_n(&frame_policy_active, &evil_policy, __ATOMIC_SEQ_CST);
 	frame_put(frame);
-	frame_policy_active = &frame_policy;
+	__atomic_store_n(&frame_policy_active, &frame_policy, __ATOMIC_SEQ_CST);
 	struct frame *first = alloc_with_lie(frame_pfn(frame));
 	EXPECT(first == frame);
 	EXPECT(alloc_with_lie(frame_pfn(frame)) == nullptr);
@@ -264,7 +264,7 @@ TEST(wrong_answer_for_many_frames_is_undone_wholly)
 	struct memory_stat before = memory_stat();
 	u64 flags = arch_irq_save();
 	lie = pfn;
-	frame_policy_active = &evil_policy;
+	__atomic_store_n(&frame_policy_active, &evil_policy, __ATOMIC_SEQ_CST);
 	kernel_frames_free(pfn, 2, FRAME_KERNEL);   /* the first two are free, the rest is not */
 	EXPECT_EQ(kernel_frames_alloc(4, 1, FRAME_NONE, FRAME_KERNEL), FRAME_NONE);
 	EXPECT_EQ(frame_use(pfn), FRAME_FREE);
@@ -273,7 +273,7 @@ TEST(wrong_answer_for_many_frames_is_undone_wholly)
 	EXPECT_EQ(kernel_frames_alloc(1, 1, pfn + 1, FRAME_KERNEL), FRAME_NONE);      /* above the limit */
 	lie = pfn;
 	EXPECT_EQ(kernel_frames_alloc(2, 1, FRAME_NONE, FRAME_KERNEL), pfn);
-	frame_policy_active = &frame_policy;
+	__atomic_store_n(&frame_policy_active, &frame_policy, __ATOMIC_SEQ_CST);
 	arch_irq_restore(flags);
 	EXPECT_EQ(memory_stat().free, before.free);
 	kernel_frames_free(pfn, 4, FRAME_KERNEL);
@@ -282,7 +282,7 @@ TEST(wrong_answer_for_many_frames_is_undone_wholly)
 TEST(frame_policy_that_traps_is_replaced)
 {
 	u64 flags = arch_irq_save();
-	frame_policy_active = &trapping_policy;
+	__atomic_store_n(&frame_policy_active, &trapping_policy, __ATOMIC_SEQ_CST);
 	struct frame *a = frame_alloc(), *b = frame_alloc();
 	u64 run = kernel_frames_alloc(3, 2, FRAME_NONE, FRAME_KERNEL);
 	EXPECT(a != nullptr && b != nullptr && a != b);
@@ -291,7 +291,7 @@ TEST(frame_policy_that_traps_is_replaced)
 	frame_put(a);   /* still the fallback: the real policy never gave these away */
 	frame_put(b);
 	kernel_frames_free(run, 3, FRAME_KERNEL);
-	frame_policy_active = &frame_policy;
+	__atomic_store_n(&frame_policy_active, &frame_policy, __ATOMIC_SEQ_CST);
 	arch_irq_restore(flags);
 }
 

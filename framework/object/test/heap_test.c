@@ -379,9 +379,9 @@ alloc_with_lie(u32 answer)
 {
 	lie_slot = answer;
 	u64 flags = arch_irq_save();
-	slab_policy_active = &evil_policy;
+	__atomic_store_n(&slab_policy_active, &evil_policy, __ATOMIC_SEQ_CST);
 	struct pear *pear = pear_alloc();
-	slab_policy_active = &slab_policy;
+	__atomic_store_n(&slab_policy_active, &slab_policy, __ATOMIC_SEQ_CST);
 	arch_irq_restore(flags);
 	return pear;
 }
@@ -398,16 +398,16 @@ TEST(slab_policy_that_answers_wrongly_gets_nobody_a_wrong_slot)
 	pear->weight = 5;
 
 	u64 flags = arch_irq_save();
-	slab_policy_active = &evil_policy;
+	__atomic_store_n(&slab_policy_active, &evil_policy, __ATOMIC_SEQ_CST);
 	lie_slab = slot.number / slot.heap->slots;
 	struct apple *apple = apple_alloc();   /* whatever it answers here, no apple is a pear */
-	slab_policy_active = &slab_policy;
+	__atomic_store_n(&slab_policy_active, &slab_policy, __ATOMIC_SEQ_CST);
 	EXPECT(apple == nullptr || (void *)apple != (void *)pear);
 	if (apple != nullptr) {
-		slab_policy_active = &evil_policy;
+		__atomic_store_n(&slab_policy_active, &evil_policy, __ATOMIC_SEQ_CST);
 		lie_slab = SLOT_NONE;
 		apple_put(apple);
-		slab_policy_active = &slab_policy;
+		__atomic_store_n(&slab_policy_active, &slab_policy, __ATOMIC_SEQ_CST);
 	}
 	arch_irq_restore(flags);
 	EXPECT_EQ(pear->weight, 5);
@@ -417,7 +417,7 @@ TEST(slab_policy_that_answers_wrongly_gets_nobody_a_wrong_slot)
 TEST(same_slot_twice_is_given_once)
 {
 	u64 flags = arch_irq_save();
-	slab_policy_active = &evil_policy;
+	__atomic_store_n(&slab_policy_active, &evil_policy, __ATOMIC_SEQ_CST);
 	lie_slot = SLOT_NONE;
 	lie_slab = SLOT_NONE;
 	struct heap *heap = heap_of(&big_heap_type, 0);
@@ -438,7 +438,7 @@ TEST(same_slot_twice_is_given_once)
 	big_put(first);                        /* now it may go */
 	EXPECT_EQ(policy_faults().slab, faults + 1);
 	EXPECT_EQ(kspace_translate((u64)first), ~(u64)0);
-	slab_policy_active = &slab_policy;
+	__atomic_store_n(&slab_policy_active, &slab_policy, __ATOMIC_SEQ_CST);
 	arch_irq_restore(flags);
 	EXPECT_TRAP(big_put(first));           /* faults or traps, both contained */
 	slab_flush(true);
@@ -459,9 +459,9 @@ TEST(slab_policy_that_gives_more_than_was_asked_for_is_heard_in_part)
 	pear_put(pear_alloc());
 	u64 faults = policy_faults().slab;
 	u64 flags = arch_irq_save();
-	slab_policy_active = &greedy_policy;
+	__atomic_store_n(&slab_policy_active, &greedy_policy, __ATOMIC_SEQ_CST);
 	struct pear *pear = pear_alloc();
-	slab_policy_active = &slab_policy;
+	__atomic_store_n(&slab_policy_active, &slab_policy, __ATOMIC_SEQ_CST);
 	arch_irq_restore(flags);
 	EXPECT(pear != nullptr);
 	EXPECT_EQ(policy_faults().slab, faults);
@@ -472,17 +472,17 @@ TEST(slab_policy_that_never_has_a_slot_does_not_eat_all_memory)
 {
 	struct memory_stat before = memory_stat();
 	u64 flags = arch_irq_save();
-	slab_policy_active = &evil_policy;
+	__atomic_store_n(&slab_policy_active, &evil_policy, __ATOMIC_SEQ_CST);
 	lie_slot = SLOT_NONE;
 	for (u32 i = 0; i < 200; i++)
 		EXPECT(empty_alloc() == nullptr);
-	slab_policy_active = &slab_policy_fallback;
+	__atomic_store_n(&slab_policy_active, &slab_policy_fallback, __ATOMIC_SEQ_CST);
 	struct empty *empty = empty_alloc();   /* those slots are lost to the real policy only */
 	EXPECT(empty != nullptr);
 	empty_put(empty);
 	for (u32 slab; (slab = slab_policy_fallback.slab_release(empty_heap_type.ids[0], true)) != SLOT_NONE;)
 		EXPECT(slab_retire(heap_of(&empty_heap_type, 0), slab));
-	slab_policy_active = &slab_policy;
+	__atomic_store_n(&slab_policy_active, &slab_policy, __ATOMIC_SEQ_CST);
 	arch_irq_restore(flags);
 	slab_flush(true);
 	EXPECT(memory_stat().free + 16 >= before.free);
@@ -499,7 +499,7 @@ TEST(slab_policy_that_keeps_preemption_off_is_replaced)
 {
 	u64 flags = arch_irq_save();
 	u32 off = this_cpu()->preempt_off;
-	slab_policy_active = &keeping_policy;
+	__atomic_store_n(&slab_policy_active, &keeping_policy, __ATOMIC_SEQ_CST);
 	struct plum *plum = plum_alloc();
 	EXPECT(slab_policy_active == &slab_policy_fallback);
 	EXPECT_EQ(this_cpu()->preempt_off, off);
@@ -507,14 +507,14 @@ TEST(slab_policy_that_keeps_preemption_off_is_replaced)
 		plum_put(plum);
 	for (u32 slab; (slab = slab_policy_fallback.slab_release(plum_heap_type.ids[0], true)) != SLOT_NONE;)
 		EXPECT(slab_retire(heap_of(&plum_heap_type, 0), slab));
-	slab_policy_active = &slab_policy;
+	__atomic_store_n(&slab_policy_active, &slab_policy, __ATOMIC_SEQ_CST);
 	arch_irq_restore(flags);
 }
 
 TEST(slab_policy_that_traps_is_replaced)
 {
 	u64 flags = arch_irq_save();
-	slab_policy_active = &trapping_policy;
+	__atomic_store_n(&slab_policy_active, &trapping_policy, __ATOMIC_SEQ_CST);
 	struct plum *plums[600];
 	for (u32 i = 0; i < COUNTOF(plums); i++) {
 		plums[i] = plum_alloc();
@@ -528,7 +528,7 @@ TEST(slab_policy_that_traps_is_replaced)
 	}
 	for (u32 slab; (slab = slab_policy_fallback.slab_release(plum_heap_type.ids[0], true)) != SLOT_NONE;)
 		EXPECT(slab_retire(heap_of(&plum_heap_type, 0), slab));
-	slab_policy_active = &slab_policy;
+	__atomic_store_n(&slab_policy_active, &slab_policy, __ATOMIC_SEQ_CST);
 	arch_irq_restore(flags);
 }
 
@@ -542,22 +542,22 @@ static const struct slab_policy trapping_releaser = { evil_take, evil_give, evil
 TEST(slab_policy_may_trap_anywhere)
 {
 	u64 flags = arch_irq_save();
-	slab_policy_active = &slab_policy_fallback;
+	__atomic_store_n(&slab_policy_active, &slab_policy_fallback, __ATOMIC_SEQ_CST);
 	struct plum *plum = plum_alloc();
-	slab_policy_active = &trapping_giver;
+	__atomic_store_n(&slab_policy_active, &trapping_giver, __ATOMIC_SEQ_CST);
 	plum_put(plum);
 	EXPECT(slab_policy_active == &slab_policy_fallback);
-	slab_policy_active = &trapping_adder;
+	__atomic_store_n(&slab_policy_active, &trapping_adder, __ATOMIC_SEQ_CST);
 	lie_slot = lie_slab = SLOT_NONE;
 	plum = plum_alloc();
 	EXPECT(plum != nullptr && slab_policy_active == &slab_policy_fallback);
 	plum_put(plum);
-	slab_policy_active = &trapping_releaser;
+	__atomic_store_n(&slab_policy_active, &trapping_releaser, __ATOMIC_SEQ_CST);
 	heap_shrink();
 	/* The fallback has given back other heaps' empty slabs here, of which the real policy still believes that they have memory: each
 	 * slot of those is refused once, and the heap goes on. */
 	EXPECT(slab_policy_active == &slab_policy_fallback);
-	slab_policy_active = &slab_policy;
+	__atomic_store_n(&slab_policy_active, &slab_policy, __ATOMIC_SEQ_CST);
 	arch_irq_restore(flags);
 }
 
