@@ -42,7 +42,7 @@ static u32
 acquire(irq_fn *fn)
 {
 	u32 vector = ARCH_IRQ_VECTOR_BASE;
-	handled = 0;
+	__atomic_store_n(&handled, 0, __ATOMIC_SEQ_CST);
 	preempt_disable();
 	u32 cpu = cpu_current();
 	EXPECT_EQ(irq_line_acquire(free_gsi(), IRQ_DEFAULT, fn, nullptr, cpu, &line), OK);
