@@ -84,8 +84,7 @@ TEST(a_devices_interrupts_come_to_the_chosen_cpu_until_masked)
 		EXPECT(interrupts_within(10 * NS_PER_SEC) >= 5);
 		EXPECT_EQ(rtc_cpus, 1u << cpu);
 		irq_line_mask(line);
-		interrupts_within(2 * NS_PER_MS);   /* the last ones on their way */
-		EXPECT_EQ(interrupts_within(20 * NS_PER_MS), 0);
+		EXPECT(interrupts_within(20 * NS_PER_MS) <= 1);   /* one can be on its way, however long that takes its CPU */
 		flags = arch_irq_save();
 		rtc_set(0x0b, rtc_get(0x0b) & ~0x40);
 		rtc_get(0x0c);
