@@ -40,6 +40,7 @@ LIST_OF(lock_list, struct lock, link);
 struct lock_waiter {
 	struct lock wanted;                 /* [const] while it stands anywhere */
 	struct fd_table *holds;
+	struct lock *behind;                /* under the inode's lock, while /proc/locks is made: the first in its way */
 	LIST_LINK(struct lock_waiter) here; /* inode_locks.waiting */
 	LIST_LINK(struct lock_waiter) link; /* waiters */
 };
@@ -60,7 +61,7 @@ struct inode_locks {
 OBJECT_DECLARE(inode_locks);
 LIST_OF(inode_locks_list, struct inode_locks, all);
 
-static struct spin_lock waiters_lock;
+static struct mutex waiters_lock;
 static struct waiter_list waiters GUARDED_BY(&waiters_lock);    /* for POSIX locks, of all inodes */
 static struct spin_lock all_lock;
 static struct inode_locks_list all GUARDED_BY(&all_lock);       /* of the inodes that ever had a lock */
@@ -231,7 +232,7 @@ wait_begin(struct inode_locks *locks, struct lock_waiter *waiter, const struct l
 {
 	waiter->holds = blocker->table;
 	if (waiter->wanted.table != nullptr && blocker->table != nullptr) {
-		SPIN_SCOPE(&waiters_lock);
+		MUTEX_SCOPE(&waiters_lock);
 		if (would_deadlock(waiter->wanted.table, blocker->table))
 			return EDEADLK;
 		waiter_list_push_back(&waiters, waiter);
@@ -245,7 +246,7 @@ wait_end(struct inode_locks *locks, struct lock_waiter *waiter)
 {
 	MUTEX_SCOPE(&locks->lock);
 	waiting_list_remove(&locks->waiting, waiter);
-	SPIN_SCOPE(&waiters_lock);
+	MUTEX_SCOPE(&waiters_lock);
 	if (waiter_list_linked(&waiters, waiter))
 		waiter_list_remove(&waiters, waiter);
 }
@@ -496,10 +497,12 @@ static u64
 locks_show(struct inode_locks *locks, u64 number, file_locks_sink *sink, struct object *to)
 {
 	MUTEX_SCOPE(&locks->lock);
+	LIST_FOR(waiting_list, waiter, &locks->waiting)
+		waiter->behind = conflict_find(locks, &waiter->wanted);
 	LIST_FOR(lock_list, lock, &locks->list) {
 		lock_show(locks, lock, ++number, false, sink, to);
 		LIST_FOR(waiting_list, waiter, &locks->waiting)
-			if (conflict_find(locks, &waiter->wanted) == lock)
+			if (waiter->behind == lock)
 				lock_show(locks, &waiter->wanted, number, true, sink, to);
 	}
 	return number;
