@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+import traceback
 
 import abi
 import console
@@ -290,7 +291,11 @@ def main(args):
     for name, suite in chosen.items():
         start, tally = time.monotonic(), Tally()
         print(f"== {name}: {suite.__doc__}", flush=True)
-        suite(tally)
+        try:
+            suite(tally)
+        except (Exception, SystemExit) as error:   # what a suite needs cannot be had: the others still run, and the count is printed
+            traceback.print_exc()
+            tally.case(f"{name}_runs_to_its_end", False, error)
         print(f"   {tally.passed} passed, {tally.failed} failed in {time.monotonic() - start:.0f} s", flush=True)
         total.add(tally.passed, tally.failed)
         failed += [name] if tally.failed else []
