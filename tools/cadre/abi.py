@@ -68,6 +68,15 @@ def packed(files, out):
     return out
 
 
+def made(kernels):
+    """Builds those of them that are ours."""
+    for kernel in kernels:
+        if kernel == "cadre":
+            build("build/x86_64/cadre.elf")
+        elif kernel in hosted.TARGETS:
+            hosted.made(kernel)
+
+
 def machine(kernel, image, cpus, log):
     if kernel.startswith("hosted"):
         seed = os.environ.get("ABI_SEED")
@@ -225,8 +234,7 @@ def suite(tally):
     """System calls: small programs compared with Debian's Linux, line by line."""
     guest, tests = programs()
     kernels = os.environ.get("ABI_TARGETS", " ".join(CPUS)).split()
-    if "cadre" in kernels:
-        build("build/x86_64/cadre.elf")
+    made(kernels)
     packed({**tests, "guest": guest}, WHERE / "base.cpio")
     chosen = os.environ.get("ABI", "").split() or list(tests)
     theirs = reference({"guest": guest, **{name: tests[name] for name in chosen}})

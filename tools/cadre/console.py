@@ -2,7 +2,7 @@
 """The suite `console`: a person at the serial console of `./cadre run`: line editing, job control, and programs that use the whole screen, typed at
 busybox' shell on a terminal of the test's own.
 
-The environment chooses: CONSOLE_KERNELS="linux cadre" (Debian's Linux shows the same), CONSOLE_CPUS="1 2".
+The environment chooses: CONSOLE_KERNELS="cadre hosted" (cadre: in QEMU; "linux" is Debian's Linux, which shows the same), CONSOLE_CPUS="1 2".
 """
 import importlib.util
 import os
@@ -12,8 +12,10 @@ import signal
 import sys
 import time
 
+import abi
+import hosted
 import root
-from main import ROOT, build
+from main import ROOT
 
 SPEC = importlib.util.spec_from_file_location("terminal", ROOT / "tests/programs/terminal.py")
 terminal = importlib.util.module_from_spec(SPEC)
@@ -27,7 +29,8 @@ class Console(terminal.Terminal):
     what comes behind these is typed at the program: before, the shell may not have given the terminal up."""
 
     def __init__(self, kernel, cpus):
-        super().__init__(sys.executable, str(ROOT / "tools/cadre/main.py"), "run", "--kernel", kernel, "--smp", str(cpus), "--timeout", "1200")
+        which = ["--target", kernel] if kernel in hosted.TARGETS else ["--kernel", kernel]
+        super().__init__(sys.executable, str(ROOT / "tools/cadre/main.py"), "run", *which, "--smp", str(cpus), "--timeout", "1200")
         self.title = ""
 
     def expect(self, pattern):
@@ -140,7 +143,7 @@ def session(tally, kernel, cpus):
         status = t.end()
         tally.case(f"console_exit_status_on_{kernel}_with_{cpus}_cpus", status == 7, f"status {status}")
     except AssertionError as why:
-        tally.case(f"console_{step}_on_{kernel}_with_{cpus}_cpus", False, f"{why}; again: CONSOLE_CPUS={cpus} ./cadre test --filter console")
+        tally.case(f"console_{step}_on_{kernel}_with_{cpus}_cpus", False, f"{why}; again: CONSOLE_KERNELS={kernel} CONSOLE_CPUS={cpus} ./cadre test --filter console")
         os.kill(t.pid, signal.SIGINT)
         os.close(t.fd)
         os.waitpid(t.pid, 0)
@@ -148,8 +151,9 @@ def session(tally, kernel, cpus):
 
 def suite(tally):
     """The serial console of `./cadre run`, used as a person would: line editing, job control, programs that take the whole screen."""
-    build("build/x86_64/cadre.elf")
+    kernels = os.environ.get("CONSOLE_KERNELS", "cadre hosted").split()
+    abi.made(kernels)
     root.busybox()
-    for kernel in os.environ.get("CONSOLE_KERNELS", "cadre").split():
+    for kernel in kernels:
         for cpus in os.environ.get("CONSOLE_CPUS", "1 2").split():
             session(tally, kernel, int(cpus))

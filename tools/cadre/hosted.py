@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import termios
 
 import qemu
@@ -14,6 +15,7 @@ import root
 from main import ROOT, build
 
 TARGETS = ("hosted", "hosted-asan", "hosted-tsan")
+REFUSED = (2, 125)   # statuses of the hosted kernel itself: what was asked for cannot be done; this host does not let programs be run
 TURNS, BOOT_SECONDS = 15, 0.020
 
 
@@ -74,6 +76,7 @@ class Terminal:
 
 SCRIPT = """echo $((6 * 7)); for i in 1 2 3; do (echo $i; exit $i) & wait $! || echo status $?; done; seq 1 20000 | tail -1
 grep -c Pid /proc/self/status; (while :; do :; done) & sleep 0.1; kill $!; kill -9 $$"""
+CALL_PTRACE, CALL_SECCOMP, CALL_MEMFD_CREATE, CALL_EXECVEAT = "101", "317", "319", "322"
 EXPECTED = ["42", "1", "status 1", "2", "status 2", "3", "status 3", "20000", "3"]
 
 
@@ -115,6 +118,41 @@ def boot_case(tally):
     tally.case("boot_takes_20_ms_at_most", min(times) <= BOOT_SECONDS, f"{times}; {' '.join(machine.command())}")
 
 
+def script_image(where):
+    return root.initramfs(root.busybox(), where / "image.cpio", ["sh", "-c", SCRIPT], False, shutil.get_terminal_size(), {"PATH": "/bin:/usr/bin"})
+
+
+def said_by(command):
+    """=> its status, its standard output's lines, its standard error"""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=120, cwd=ROOT)
+    return done.returncode, done.stdout.splitlines(), done.stderr
+
+
+def host_cases(tally, where):
+    """What an ordinary user of the host may do is enough; what a host refuses is done without, or named."""
+    built = where / "refuse"
+    subprocess.run(["gcc", "-std=gnu17", "-static", "-O2", "-Wall", "-o", str(built), "tests/hosted/refuse.c"], cwd=ROOT, check=True)
+    with tempfile.TemporaryDirectory() as name:     # where everybody can read
+        pathlib.Path(name).chmod(0o755)
+        kernel, image, refuse = (shutil.copy(path, name) for path in (made("hosted"), script_image(where), built))
+        command = Machine(kernel=kernel, smp=2, mem="512M", append="rdinit=/.cadre/init", initrd=image, log="/dev/null",
+                          serials=("stdio", "null", "null", "null")).command()
+        nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all".split() if os.geteuid() == 0 else []
+        traced = "hosted: seccomp filters are refused: user programs are traced, which is slower\n"
+        cannot = "hosted: cannot run user programs here: "
+        for title, prefix, status, lines, text in (
+                ("an_ordinary_user_runs_programs", nobody, 0, EXPECTED, ""),
+                ("without_seccomp_programs_are_traced_and_it_says_so", [*nobody, refuse, CALL_SECCOMP, "--"], 0, EXPECTED, traced),
+                ("without_seccomp_and_ptrace_it_says_what_is_missing", [refuse, CALL_SECCOMP, CALL_PTRACE, "--"], 125, [],
+                 traced + cannot + "seccomp filters are refused, ptrace is refused (error 1 of the host)\n"),
+                ("without_execveat_it_says_what_is_missing", [refuse, CALL_EXECVEAT, "--"], 125, [], cannot + "it does not let a program in a memory file be executed"),
+                ("without_memfd_create_it_says_what_is_missing", [refuse, CALL_MEMFD_CREATE, "--"], 2, [], "hosted: cannot run here: no file for its memory")):
+            done = said_by([*prefix, *command])
+            tally.case(title, done[:2] == (status, lines) and done[2].startswith(text) and bool(done[2]) == bool(text), f"{done}; {' '.join([*prefix, *command])}")
+        done = said_by([refuse, CALL_SECCOMP, CALL_PTRACE, "--", "./cadre", "run", "--target", "hosted", "--", "true"])
+        tally.case("run_passes_that_on", done[:2] == (125, []) and "ptrace is refused" in done[2] and "its log" not in done[2], done)
+
+
 def suite(tally):
     """Programs on the hosted kernel: by seccomp filters and traced, plain and with sanitizers; each program's status as in QEMU. Its speed."""
     where = ROOT / "build" / "hosted-suite"
@@ -123,10 +161,10 @@ def suite(tally):
     boot_case(tally)
     if os.environ.get("HOSTED") == "speed":
         return
+    host_cases(tally, where)
     cases = [("hosted", backend, cpus) for backend in ("seccomp", "ptrace") for cpus in (1, 2, 4)] + [("hosted-asan", None, 2), ("hosted-tsan", None, 2)]
     for target, backend, cpus in cases:
-        image, status, log = where / "image.cpio", where / "status", where / "log"
-        root.initramfs(root.busybox(), image, ["sh", "-c", SCRIPT], False, shutil.get_terminal_size(), {"PATH": "/bin:/usr/bin"})
+        image, status, log = script_image(where), where / "status", where / "log"
         machine = Machine(kernel=str(made(target)), smp=cpus, mem="512M", append="rdinit=/.cadre/init", initrd=str(image), log=str(log),
                           serials=("stdio", "null", str(status), "null"), backend=backend)
         _, lines = qemu.capture(machine, 120)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MPL-2.0
-"""The suite `programs`: Debian's own programs (tests/programs/programs.sh), on Debian's Linux and on Cadre, compared line by line.
+"""The suite `programs`: Debian's own programs (tests/programs/programs.sh), on Debian's Linux and on Cadre, in QEMU and hosted, compared line by line.
 
 The root file system is made once by mmdebstrap and kept as an archive below build/programs/, as is what Linux prints, under names made of
 what they depend on. Each check prints one line, and each line that Linux prints is one test. Two machines run at a time; docs/programs.md says
 which check covers what.
 
-The environment chooses: PROGRAMS="gcc_compile bb_*" only these checks, PROGRAMS_CPUS="1 2 4" these machines.
+The environment chooses: PROGRAMS="gcc_compile bb_*" only these checks, PROGRAMS_TARGETS="cadre hosted" (cadre: in QEMU) and PROGRAMS_CPUS="1 2 4" these
+machines.
 """
 import concurrent.futures
 import dataclasses
@@ -19,7 +20,7 @@ import sys
 import abi
 import qemu
 import root
-from main import ROOT, build
+from main import ROOT
 
 SOURCES, WHERE = ROOT / "tests" / "programs", ROOT / "build" / "programs"
 SUITE = "bookworm"
@@ -28,7 +29,7 @@ PACKAGES = ("bash coreutils findutils grep sed gawk diffutils tar gzip xz-utils 
 EXCLUDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/zoneinfo/*", "/usr/share/i18n/*",
             "/usr/bin/*lto-dump*", "/usr/lib/gcc/*/lto1", "*/libasan*", "*/libtsan*", "*/libubsan*", "*/liblsan*", "/usr/share/nano/*")
 IMAGE_MAX, MEMORY, MACHINE_SECONDS, MACHINES = 350 << 20, "1536M", 1800, 2
-CPUS = "4"
+CPUS = {"cadre": "4", "hosted": "1 2 4"}
 LINE = re.compile(r"^(ok|not ok) (\w+): (.*)$")
 PID = re.compile(r"(line \d+:) +\d+ ")
 
@@ -102,7 +103,7 @@ def boot(kernel, cpus, names):
     (WHERE / f"{title}.out").write_text("\n".join(lines) + "\n", encoding="utf-8")
     death = "" if "all checks are through" in lines else "ran into its timeout" if status is None else f"stopped with status {status}"
     text = log.read_text(errors="replace") if log.exists() else ""
-    return take(lines), death, [line for line in text.splitlines() if kernel == "cadre" and abi.TRAP.search(line)]
+    return take(lines), death, [line for line in text.splitlines() if kernel != "linux" and abi.TRAP.search(line)]
 
 
 def reference(names):
@@ -119,27 +120,30 @@ def reference(names):
     return lines, death
 
 
-def compare(tally, cpus, theirs, results):
+def compare(tally, kernel, cpus, theirs, results):
     """Counts what one machine printed."""
     ours, death, traps = results
-    tally.case(f"cadre_reaches_the_end_on_{cpus}_cpus", not death, death)
-    tally.case(f"no_service_traps_on_{cpus}_cpus", not traps, "; ".join(traps[:5]))
+    where, again = f"on_{kernel}_with_{cpus}_cpus", f"PROGRAMS_TARGETS={kernel} PROGRAMS_CPUS={cpus} ./cadre test --filter programs"
+    tally.case(f"the_end_is_reached_{where}", not death, f"{death}; again: {again}")
+    tally.case(f"no_service_traps_{where}", not traps, f"{'; '.join(traps[:5])}; again: {again}")
     for name, line in theirs.items():
-        tally.case(f"{name}_on_{cpus}_cpus", line.startswith("ok ") and ours.get(name) == line,
-                   f"Linux: {line}\n    Cadre: {ours.get(name, 'nothing')}\n    again: PROGRAMS={name} PROGRAMS_CPUS={cpus} ./cadre test --filter programs")
+        tally.case(f"{name}_{where}", line.startswith("ok ") and ours.get(name) == line,
+                   f"Linux: {line}\n    Cadre: {ours.get(name, 'nothing')}\n    again: PROGRAMS={name} {again}")
 
 
 def suite(tally):
     """Debian's programs, compared with Debian's Linux, line by line."""
-    build("build/x86_64/cadre.elf")
     size = packed(WHERE / "base.cpio").stat().st_size
     tally.case("the_root_is_small_enough", size <= IMAGE_MAX, f"{size >> 20} MiB")
-    names, machines = os.environ.get("PROGRAMS", "").split(), os.environ.get("PROGRAMS_CPUS", CPUS).split()
+    names = os.environ.get("PROGRAMS", "").split()
+    machines = [(kernel, int(cpus)) for kernel in os.environ.get("PROGRAMS_TARGETS", " ".join(CPUS)).split()
+                for cpus in os.environ.get("PROGRAMS_CPUS", CPUS[kernel]).split()]
+    abi.made(dict(machines))
     root.linux_kernel()
     root.guest_init()
     with concurrent.futures.ThreadPoolExecutor(MACHINES) as pool:
-        linux, *ours = [pool.submit(reference, names), *(pool.submit(boot, "cadre", int(cpus), names) for cpus in machines)]
+        linux, *ours = [pool.submit(reference, names), *(pool.submit(boot, *machine, names) for machine in machines)]
         theirs, death = linux.result()
         tally.case("linux_reaches_the_end", not death, death)
-        for cpus, results in zip(machines, ours):
-            compare(tally, cpus, theirs, results.result())
+        for machine, results in zip(machines, ours):
+            compare(tally, *machine, theirs, results.result())

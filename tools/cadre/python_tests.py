@@ -4,7 +4,8 @@ Linux. Only with `--filter python`: it takes a quarter of an hour. The table of 
 
 What needs a family of sockets that Cadre does not have (EAFNOSUPPORT) is listed there, and counted neither as passed nor as failed.
 
-The environment chooses: PYTHON="test_os test_pty" only these modules, PYTHON_CPUS="2" only this machine.
+The environment chooses: PYTHON="test_os test_pty" only these modules, PYTHON_TARGETS="cadre hosted" (cadre: in QEMU, and the default) and PYTHON_CPUS="2"
+these machines.
 """
 import collections
 import hashlib
@@ -16,7 +17,6 @@ import abi
 import programs
 import qemu
 import root
-from main import build
 
 PACKAGE = "libpython3.11-testsuite"
 MODULES = ("test_os test_posix test_signal test_threadsignals _test_eintr test_subprocess test_popen test_fork1 test_wait3 test_wait4 test_threading "
@@ -70,7 +70,7 @@ def boot(kernel, cpus, base, modules):
     (programs.WHERE / f"{title}.out").write_text("\n".join(lines) + "\n", encoding="utf-8")
     death = "" if "all modules are through" in lines else "ran into its timeout" if status is None else f"stopped with status {status}"
     text = log.read_text(errors="replace") if log.exists() else ""
-    return Results(lines, death), [line for line in text.splitlines() if kernel == "cadre" and abi.TRAP.search(line)]
+    return Results(lines, death), [line for line in text.splitlines() if kernel != "linux" and abi.TRAP.search(line)]
 
 
 def reference(base, modules):
@@ -91,7 +91,7 @@ def module_of(test):
     return test.split(".")[1] if test.startswith("test.") else test.split(".")[0]
 
 
-def table(theirs, ours, cpus):
+def table(theirs, ours, title):
     """Markdown: a row a module, then what differs."""
     rows, differing = collections.OrderedDict(), []
     for test, (kind, _) in theirs.tests.items():
@@ -102,26 +102,28 @@ def table(theirs, ours, cpus):
         row[0 if mine == "ok" else 1 if NO_FAMILY in why else 2] += 1
         if mine != "ok":
             differing.append(f"- {test}: {mine}: {why}")
-    lines = [f"{cpus} CPUs", "", "| module | passes on both | needs another family of sockets | differs | ended on Linux | ended on Cadre |", "| --- | --- | --- | --- | --- | --- |"]
+    lines = [f"{title} CPUs", "", "| module | passes on both | needs another family of sockets | differs | ended on Linux | ended on Cadre |", "| --- | --- | --- | --- | --- | --- |"]
     lines += [f"| {name} | {row[0]} | {row[1]} | {row[2]} | {theirs.ends.get(name, '')} | {ours.ends.get(name, '')} |" for name, row in rows.items()]
     return "\n".join([*lines, "", *differing]) + "\n"
 
 
 def suite(tally):
     """Python's own regression tests, compared with Debian's Linux, test by test."""
-    build("build/x86_64/cadre.elf")
+    machines = [(kernel, int(cpus)) for kernel in os.environ.get("PYTHON_TARGETS", "cadre").split() for cpus in os.environ.get("PYTHON_CPUS", "2").split()]
+    abi.made(dict(machines))
     modules = os.environ.get("PYTHON", MODULES).split()
     base, text = image_with_tests(), ""
     theirs = reference(base, modules)
     tally.case("linux_reaches_the_end", not theirs.death, theirs.death)
-    for cpus in os.environ.get("PYTHON_CPUS", "2").split():
-        ours, traps = boot("cadre", int(cpus), base, modules)
-        tally.case(f"cadre_reaches_the_end_on_{cpus}_cpus", not ours.death, ours.death)
-        tally.case(f"no_service_traps_on_{cpus}_cpus", not traps, "; ".join(traps[:5]))
+    for kernel, cpus in machines:
+        where, again = f"on_{kernel}_with_{cpus}_cpus", f"PYTHON_TARGETS={kernel} PYTHON_CPUS={cpus} ./cadre test --filter python"
+        ours, traps = boot(kernel, cpus, base, modules)
+        tally.case(f"the_end_is_reached_{where}", not ours.death, ours.death)
+        tally.case(f"no_service_traps_{where}", not traps, "; ".join(traps[:5]))
         for test, (kind, _) in theirs.tests.items():
             mine, why = ours.of(test)
             if kind == "ok" and NO_FAMILY not in why:
-                tally.case(f"{test}_on_{cpus}_cpus", mine == "ok", f"{mine}: {why}\n    again: PYTHON={module_of(test)} PYTHON_CPUS={cpus} ./cadre test --filter python")
-        text += table(theirs, ours, cpus)
+                tally.case(f"{test}_{where}", mine == "ok", f"{mine}: {why}\n    again: PYTHON={module_of(test)} {again}")
+        text += table(theirs, ours, f"{kernel}, {cpus}")
     (programs.WHERE / "python.md").write_text(text, encoding="utf-8")
     base.unlink()

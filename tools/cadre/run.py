@@ -164,6 +164,8 @@ def boot(machine, args, log, status, errors):
         if follower:
             follower.over.set()
             follower.join(5)
+    if isinstance(machine, hosted.Machine) and code in hosted.REFUSED:
+        return code     # it has said why
     reported = status_from(status)
     return reported if reported is not None else explain(code, log)
 

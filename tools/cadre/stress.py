@@ -20,7 +20,7 @@ import abi
 import qemu
 import root
 import sysfuzz
-from main import ROOT, build
+from main import ROOT
 
 SOURCES, WHERE = ROOT / "tests" / "stress", ROOT / "build" / "stress"
 STRESSORS = ("cpu vm mmap fork clone pthread futex pipe sigq kill sigpending sigsegv sigfd sigrt switch schedpolicy timer timerfd eventfd poll epoll "
@@ -101,8 +101,7 @@ def survive(tally, cpus):
 
 
 def prepare(kernels):
-    if "cadre" in kernels:
-        build("build/x86_64/cadre.elf")
+    abi.made(kernels)
     WHERE.mkdir(parents=True, exist_ok=True)
     packed(WHERE / "base.cpio")
 

@@ -2,8 +2,9 @@
 """The suite `sysfuzz`: a fuzzer of system calls (tests/sysfuzz/) inside the machine, made from the master table of calls.
 
 It passes where the machine lives to the fuzzer's end, no service trapped, nothing panicked, and the kernel has as many live objects of
-each type as before. The environment sets SYSFUZZ_SECONDS (30), SYSFUZZ_SEED, SYSFUZZ_CPUS ("2"), SYSFUZZ_FAIL (one of so many allocations
-fails) and SYSFUZZ_CALLS: "each" for a short generation of each call alone, which tells the call that leaks, or names of calls.
+each type as before. The environment sets SYSFUZZ_SECONDS (30), SYSFUZZ_SEED, SYSFUZZ_TARGETS ("cadre hosted": in QEMU, and hosted; hosted-asan and
+hosted-tsan, too), SYSFUZZ_CPUS ("2"), SYSFUZZ_FAIL (one of so many allocations fails) and SYSFUZZ_CALLS: "each" for a short generation of each call alone,
+which tells the call that leaks, or names of calls.
 """
 import os
 import re
@@ -13,7 +14,7 @@ import subprocess
 import abi
 import qemu
 import root
-from main import OUT, ROOT, build
+from main import ROOT
 
 SOURCE, WHERE = ROOT / "tests" / "sysfuzz", ROOT / "build" / "sysfuzz"
 # Calls that stop the machine, or its console, by design.
@@ -117,30 +118,35 @@ def settings():
     return *chosen.values(), " ".join(f"{name}='{value}'" for name, value in chosen.items() if value)
 
 
-def run_one(tally, cpus):
+def run_one(tally, kernel, cpus):
     """A machine with so many CPUs."""
     seconds, seed, fail, calls, again = settings()
-    again, name = f"again: {again} SYSFUZZ_CPUS={cpus} ./cadre test --filter sysfuzz", f"{cpus}-{seed}{'-fail' if fail else ''}"
-    image, log = WHERE / f"{name}.cpio", WHERE / f"{name}.log"
+    again, name = f"again: {again} SYSFUZZ_TARGETS={kernel} SYSFUZZ_CPUS={cpus} ./cadre test --filter sysfuzz", f"{kernel}-{cpus}-{seed}{'-fail' if fail else ''}"
+    where, image, log = f"on_{kernel}_with_{cpus}_cpus", WHERE / f"{name}.cpio", WHERE / f"{name}.log"
+    (WHERE / f"{name}.reports").unlink(missing_ok=True)
     root.initramfs(WHERE / "base.cpio", image, ["/abi/sysfuzz", seconds, seed, *calls.split()], False, shutil.get_terminal_size(), {"PATH": "/bin"})
-    machine = abi.machine("cadre", image, cpus, log)
+    machine = abi.machine(kernel, image, cpus, log)
     machine.append += f" fail_alloc={fail}" if fail else ""
     with open(WHERE / f"{name}.out", "w", encoding="utf-8", buffering=1) as out:
         status, text = qemu.capture(machine, int(seconds) * 2 + (1500 if calls == "each" else 120), lambda line: print(line, file=out))
     image.unlink()
     end = next((line for line in text if line.startswith("end: ")), "")
-    print(f"  sysfuzz, {cpus} CPUs, seed {seed}{', fail_alloc=' + fail if fail else ''}: {end}")
-    tally.case(f"sysfuzz_comes_to_its_end_on_{cpus}_cpus", end.endswith(" 0 counts spoilt"), f"status {status}, {text[-5:]}; {again}")
+    print(f"  sysfuzz, {kernel}, {cpus} CPUs, seed {seed}{', fail_alloc=' + fail if fail else ''}: {end}")
+    tally.case(f"sysfuzz_comes_to_its_end_{where}", end.endswith(" 0 counts spoilt"), f"status {status}, {text[-5:]}; {again}")
     said = log.read_text(errors="replace").splitlines() if log.exists() else []
     bad = [line for line in said if BAD_WORDS.search(line)]
-    tally.case(f"no_service_traps_on_{cpus}_cpus", not bad, f"{len(bad)} lines in {log}: {bad[:10]}; {again}")
+    tally.case(f"no_service_traps_{where}", not bad, f"{len(bad)} lines in {log}: {bad[:10]}; {again}")
+    found = abi.reports_taken(machine, WHERE / f"{name}.reports")
+    tally.case(f"no_sanitizer_report_{where}", not found, f"see {WHERE}/{name}.reports: {found[:4]}; {again}")
     more = left(text, cpus)
-    tally.case(f"no_object_is_left_on_{cpus}_cpus", objects(text, "after") and not more, f"(type: before, after) {more}; {again}")
+    tally.case(f"no_object_is_left_{where}", objects(text, "after") and not more, f"(type: before, after) {more}; {again}")
 
 
 def suite(tally):
     """System calls with random arguments from the master table, as root and as nobody."""
-    build("build/x86_64/cadre.elf")
+    kernels = os.environ.get("SYSFUZZ_TARGETS", "cadre hosted").split()
+    abi.made(kernels)
     abi.packed({"sysfuzz": program()}, WHERE / "base.cpio")
-    for cpus in map(int, os.environ.get("SYSFUZZ_CPUS", "2").split()):
-        run_one(tally, cpus)
+    for kernel in kernels:
+        for cpus in map(int, os.environ.get("SYSFUZZ_CPUS", "2").split()):
+            run_one(tally, kernel, cpus)

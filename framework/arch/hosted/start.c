@@ -76,7 +76,7 @@ memory_init(u64 size, u64 initrd_len)
 	hosted_memory = (int)HOST_CALL(HOST_FCNTL, fd, HOST_F_DUPFD_CLOEXEC, 16);
 	HOST_CALL(HOST_CLOSE, fd);
 	if (hosted_memory < 0 || HOST_CALL(HOST_FTRUNCATE, hosted_memory, HOSTED_PHYSICAL_LIMIT + GUEST_SLOTS) != 0)
-		die("hosted: no memory file\n");
+		die("hosted: cannot run here: no file for its memory (memfd_create, ftruncate)\n");
 	for (u32 i = 0; i < COUNTOF(sizes); i++, at += HOLE) {
 		u64 len = align_down(sizes[i], PAGE_SIZE), first = i == 0 ? PAGE_SIZE : 0, last = i == 2 ? align_up(initrd_len, PAGE_SIZE) : 0;
 		if (last > len / 2)
