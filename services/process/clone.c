@@ -337,7 +337,7 @@ clone_start(struct thread *thread, const struct clone_request *scoped request, s
 }
 
 static err_t
-clone_run(struct clone_request *scoped request, u64 *scoped result)
+clone_try(struct clone_request *scoped request, u64 *scoped result)
 {
 	struct thread *parent = thread_current();
 	REF_SCOPE(vfork_wait, vfork);
@@ -371,6 +371,13 @@ clone_run(struct clone_request *scoped request, u64 *scoped result)
 	clone_start(thread, request, vfork, tid);
 	*result = tid;
 	return OK;
+}
+
+static err_t
+clone_run(struct clone_request *scoped request, u64 *scoped result)
+{
+	err_t err = clone_try(request, result);
+	return err == ENOMEM && vm_memory_settle() ? clone_try(request, result) : err;
 }
 
 err_t

@@ -14,7 +14,7 @@
 #include <session.h>
 
 enum : u64 { OOM_PATIENCE_NS = 2 * NS_PER_SEC, OOM_STEP_NS = NS_PER_MS, OOM_STEP_MAX_NS = 64 * NS_PER_MS, OOM_ENOUGH_FRAMES = 512 };   /* more than what the CPUs keep to themselves */
-enum : u32 { OOM_VICTIMS = 8 };
+enum : u32 { OOM_VICTIMS = 8, OOM_SETTLE_STEPS = 8 };
 enum : i32 { OOM_NEVER = -1000 };
 
 static vm_oom_kill_fn *oom_kill;          /* [const] after boot */
@@ -209,10 +209,26 @@ dying(void)
 }
 
 bool
+vm_memory_settle(void)
+{
+	rcu_synchronize();
+	for (u32 i = 0; memory_stat().free <= OOM_ENOUGH_FRAMES; i++) {
+		if (i == OOM_SETTLE_STEPS)
+			return false;
+		(void)task_sleep_until(clock_now() + OOM_STEP_NS, false);
+	}
+	return true;
+}
+
+bool
 memory_wait(void)
 {
 	u64 end = clock_now() + OOM_PATIENCE_NS;
-	if (oom_kill == nullptr || dying() || !victim_choose())
+	if (oom_kill == nullptr || dying())
+		return false;
+	if (vm_memory_settle())
+		return true;
+	if (!victim_choose())
 		return false;
 	for (u64 step = OOM_STEP_NS; memory_stat().free <= OOM_ENOUGH_FRAMES; step = MIN(2 * step, (u64)OOM_STEP_MAX_NS)) {
 		if (dying() || clock_now() >= end)

@@ -164,3 +164,8 @@ void vm_on_oom(vm_oom_kill_fn *kill, vm_oom_killed_fn *killed);
 /** How many were killed so; how bad a process is, 0 … 2000 (/proc/PID/oom_score). */
 u64 vm_oom_kills(void);
 u64 vm_oom_score(struct process *process);
+/**
+ * Waits until what has been freed is there again, where little is: what readers may still look at comes back after an RCU grace period, in another task.
+ * Whoever was refused memory tries again after it. => whether there is some now. Without locks.
+ */
+bool vm_memory_settle(void);
