@@ -22,6 +22,8 @@ read_held(const struct fd_hold *scoped hold, struct uio *scoped uio, u64 *scoped
 {
 	err_t err = file_read_locked(hold->file, is_exclusive(hold), uio, result);
 	fd_return(hold);
+	if (__builtin_expect(err != EBADF, 1))
+		thread_count_read(*result);
 	return restartable(err);
 }
 
@@ -30,6 +32,8 @@ write_held(const struct fd_hold *scoped hold, struct uio *scoped uio, u64 *scope
 {
 	err_t err = file_write_locked(hold->file, is_exclusive(hold), uio, result);
 	fd_return(hold);
+	if (__builtin_expect(err != EBADF, 1))
+		thread_count_written(*result);
 	return restartable(err);
 }
 
@@ -81,7 +85,12 @@ positioned(const struct file *file, u32 mode)
 static err_t
 file_transfer_at(struct file *file, struct uio *scoped uio, u64 off, u32 flags, bool write, u64 *scoped result)
 {
-	return write ? file_write_at(file, uio, off, flags, result) : file_read_at(file, uio, off, flags, result);
+	err_t err = write ? file_write_at(file, uio, off, flags, result) : file_read_at(file, uio, off, flags, result);
+	if (write)
+		thread_count_written(*result);
+	else
+		thread_count_read(*result);
+	return err;
 }
 
 static err_t

@@ -233,5 +233,8 @@ sys_copy_file_range(i32 fd_in, uaddr_t off_in, i32 fd_out, uaddr_t off_out, u64 
 		return EINVAL;
 	TRY(fd_get(fd_in, &in));
 	TRY(fd_get(fd_out, &out));
-	return copy_files(in, off_in, out, off_out, len, result);
+	err_t err = copy_files(in, off_in, out, off_out, len, result);
+	thread_count_read(*result);
+	thread_count_written(*result);
+	return err;
 }

@@ -94,7 +94,10 @@ sys_sendfile(i32 out_fd, i32 in_fd, uaddr_t offset, u64 count, u64 *scoped resul
 	if ((in->mode & FILE_SEEKABLE) == 0 || (atomic32_load(&out->flags) & O_APPEND) != 0)
 		return EINVAL;
 	from.at = from.given ? (u64)off : in->position;
-	TRY(sendfile_move(in, &from, out, MIN(count, (u64)UIO_MAX), result));
+	err_t err = sendfile_move(in, &from, out, MIN(count, (u64)UIO_MAX), result);
+	thread_count_read(*result);
+	thread_count_written(*result);
+	TRY(err);
 	if (from.given)
 		return copy_out_value(offset, from.at);
 	in->position = from.at;

@@ -316,27 +316,33 @@ times_add(struct process *process, struct thread *thread)
 	(void)atomic64_add_relaxed(&process->dead_kernel_ns, times.kernel_ns);
 	(void)atomic64_add_relaxed(&process->faults_minor, atomic64_load_relaxed(&thread->faults_minor));
 	(void)atomic64_add_relaxed(&process->faults_major, atomic64_load_relaxed(&thread->faults_major));
+	io_counts_add(&process->io, &thread->io);
 }
 
 /** Counts the thread out; one that is not the leader leaves no trace. => true: it was the last one */
 static bool
 thread_count_out(struct process *process, struct thread *thread)
 {
+	bool last = false;
 	SPIN_SCOPE(&pid_lock);
-	atomic32_store(&thread->ended, 1);
+	{
+		/* With one hold, as who sums up takes its counts from the thread until it has ended, from the process then. */
+		SPIN_SCOPE(&process->lock);
+		atomic32_store(&thread->ended, 1);
+		times_add(process, thread);
+		process->thread_count--;
+		last = process->thread_count == 0;
+		if (thread == process->leader) {
+			if (atomic32_load(&process->exiting) == 0)
+				process->exit_code = thread->exit_code;
+		} else {
+			thread_list_remove(&process->threads, thread);
+			thread_forget(thread);
+		}
+	}
 	if (!process_list_empty(&process->children->list))
 		children_pass_on(process, atomic32_load_relaxed(&thread->tid));
-	SPIN_SCOPE(&process->lock);
-	times_add(process, thread);
-	process->thread_count--;
-	if (thread == process->leader) {
-		if (atomic32_load(&process->exiting) == 0)
-			process->exit_code = thread->exit_code;
-	} else {
-		thread_list_remove(&process->threads, thread);
-		thread_forget(thread);
-	}
-	return process->thread_count == 0;
+	return last;
 }
 
 /** The most memory its process ever had resident, while there is still a map to ask. */

@@ -68,6 +68,7 @@ usage_inherit(struct process *parent, struct process *child)
 	};
 	for (u32 i = 0; i < COUNTOF(sums); i++)
 		(void)atomic64_add_relaxed(sums[i].to, atomic64_load_relaxed(sums[i].a) + atomic64_load_relaxed(sums[i].b));
+	io_counts_add(&parent->io, &child->io);
 	u64 peak = MAX(atomic64_load_relaxed(&child->resident_peak), atomic64_load_relaxed(&child->children_resident_peak));
 	if (peak > atomic64_load_relaxed(&parent->children_resident_peak))
 		atomic64_store_relaxed(&parent->children_resident_peak, peak);

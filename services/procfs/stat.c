@@ -41,6 +41,13 @@ thread_state(struct process *process, struct thread *thread)
 	return thread == thread_current_or_null() || (thread->sched != nullptr && sched_is_ready(thread->sched)) ? 'R' : 'S';
 }
 
+/** Whether a thread's own counts are part of what is shown: it is `thread`, or there is none and they are not in its process' yet. */
+static bool
+is_counted(const struct thread *each, const struct thread *thread)
+{
+	return thread != nullptr ? each == thread : atomic32_load_relaxed(&each->ended) == 0;
+}
+
 static void
 facts_of_threads(struct process *process, struct thread *thread, bool whole, struct proc_facts *scoped facts)
 {
@@ -58,7 +65,7 @@ facts_of_threads(struct process *process, struct thread *thread, bool whole, str
 	SPIN_SCOPE(&process->lock);
 	facts->threads = process->thread_count;
 	LIST_FOR(thread_list, each, &process->threads) {
-		if (!whole && each != thread)
+		if (!is_counted(each, whole ? nullptr : thread))
 			continue;
 		facts->minor += atomic64_load_relaxed(&each->faults_minor);
 		facts->major += atomic64_load_relaxed(&each->faults_major);
@@ -460,8 +467,21 @@ show_schedstat(struct text *text, struct text_node *node)
 err_t
 show_io(struct text *text, struct text_node *node)
 {
-	(void)node;
-	text_put_bytes(text, TEXT("rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n"));
+	REF_SCOPE(process, process);
+	REF_SCOPE(thread, thread);
+	struct io_counts io = {};
+	TRY(proc_find(node, &process, &thread));
+	{
+		SPIN_SCOPE(&process->lock);
+		if (node_is_process(node))
+			io_counts_add(&io, &process->io);
+		LIST_FOR(thread_list, each, &process->threads)
+			if (is_counted(each, node_is_process(node) ? nullptr : thread))
+				io_counts_add(&io, &each->io);
+	}
+	/* No file lies on a disk. */
+	text_print(text, "rchar: {}\nwchar: {}\nsyscr: {}\nsyscw: {}\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n", atomic64_load_relaxed(&io.read_bytes),
+		atomic64_load_relaxed(&io.written_bytes), atomic64_load_relaxed(&io.reads), atomic64_load_relaxed(&io.writes));
 	return OK;
 }
 

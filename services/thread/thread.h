@@ -55,6 +55,18 @@ struct restart {
 enum thread_extra : u32 { THREAD_EXTRA_FUTEX /* the waiter of its plain waits */, THREAD_EXTRA_SEM_UNDO /* its undo list of SysV semaphores */,
 	THREAD_EXTRA_IO /* its I/O priority; set once, by anyone under its lock */ };
 
+/** What read(2), write(2) and their kin have moved, and how often they were called: /proc/PID/io. */
+struct io_counts { struct atomic64 read_bytes, written_bytes, reads, writes; };
+
+static inline void
+io_counts_add(struct io_counts *scoped to, const struct io_counts *scoped from)
+{
+	(void)atomic64_add_relaxed(&to->read_bytes, atomic64_load_relaxed(&from->read_bytes));
+	(void)atomic64_add_relaxed(&to->written_bytes, atomic64_load_relaxed(&from->written_bytes));
+	(void)atomic64_add_relaxed(&to->reads, atomic64_load_relaxed(&from->reads));
+	(void)atomic64_add_relaxed(&to->writes, atomic64_load_relaxed(&from->writes));
+}
+
 struct thread {
 	struct task *task;                  /* [const] counted */
 	struct user_context *user;          /* [const] counted; its registers [self] */
@@ -83,6 +95,7 @@ struct thread {
 	u64 timer_slack_ns, timer_slack_default_ns; /* [self] prctl(PR_SET_TIMERSLACK) */
 	u64 start_ns;                       /* [const] clock_now() at its making */
 	struct atomic64 faults_minor, faults_major, switches_voluntary;
+	struct io_counts io;                /* written by itself */
 	struct atomic32 ended;              /* 1: it has left its process' work behind: a zombie leader, or about to go */
 	LIST_LINK(struct thread) process_link;     /* process.threads, under process.lock */
 	struct futex_waiter *futex_waiter;  /* [self] the one in `extra` by its own type, once there is one; not counted */
@@ -124,6 +137,7 @@ struct process {
 	struct atomic64 dead_user_ns, dead_kernel_ns;      /* of threads that have ended */
 	struct atomic64 children_user_ns, children_kernel_ns; /* of children waited for */
 	struct atomic64 faults_minor, faults_major, children_faults_minor, children_faults_major;
+	struct io_counts io;                /* of threads that have ended and of children waited for */
 	struct atomic32 no_terminal;        /* TIOCNOTTY: its session's terminal is not its own */
 	struct atomic32 dumpable, no_new_privs, child_subreaper, oom_score_adj, personality, thp_disable;
 	struct atomic32 zombie;             /* 1: all its threads have ended; wait(2) may take it. Set under pid_lock */
@@ -141,6 +155,22 @@ struct thread *thread_current(void);
 /** The same, or null in a kernel task or an interrupt handler's victim. */
 struct thread *thread_current_or_null(void);
 static inline struct process *process_current(void) { return thread_current()->process; }
+
+/** Counts a system call of the running thread that read, or wrote, that many bytes; or that failed: 0. */
+static inline void
+thread_count_read(u64 bytes)
+{
+	struct thread *self = thread_current();
+	atomic64_store_relaxed(&self->io.reads, atomic64_load_relaxed(&self->io.reads) + 1);
+	atomic64_store_relaxed(&self->io.read_bytes, atomic64_load_relaxed(&self->io.read_bytes) + bytes);
+}
+static inline void
+thread_count_written(u64 bytes)
+{
+	struct thread *self = thread_current();
+	atomic64_store_relaxed(&self->io.writes, atomic64_load_relaxed(&self->io.writes) + 1);
+	atomic64_store_relaxed(&self->io.written_bytes, atomic64_load_relaxed(&self->io.written_bytes) + bytes);
+}
 
 /** Another thread's credentials, with a reference. */
 struct cred *thread_cred_get(struct thread *thread);

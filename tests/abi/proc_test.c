@@ -2,6 +2,7 @@
 // Files that the kernel makes: /proc, /dev, /sys.
 // syscalls: open read readlink getdents64
 #include "abi.h"
+#include <sys/sendfile.h>
 #include <sys/sysmacros.h>
 
 static int
@@ -93,7 +94,7 @@ TEST("/proc/self links: exe, cwd, root, fd")
 	CHECK_ERRNO(open("/proc/self/fd/99", O_RDONLY), ENOENT);
 }
 
-TEST("/proc/self/fdinfo, cmdline, environ, comm, limits, statm, io")
+TEST("/proc/self/fdinfo, cmdline, environ, comm, limits, statm")
 {
 	char name[64];
 	int fd = (int)MUST(open("f", O_RDWR | O_CREAT | O_APPEND, 0600));
@@ -120,6 +121,60 @@ TEST("/proc/self/fdinfo, cmdline, environ, comm, limits, statm, io")
 	CHECK(has("/proc/mounts", " /dev/pts devpts rw"));
 	CHECK_EQ(atoi(slurp("/proc/self/oom_score_adj")), 0);
 	CHECK_EQ(access("/proc/self/auxv", R_OK), 0);
+}
+
+/* What /proc/pid/io has counted, and what the look itself adds to the next. */
+struct io { long read_bytes, written_bytes, reads, writes, own_bytes, own_reads; };
+
+static struct io
+io_of(const char *name)
+{
+	const char *text = slurp(name);
+	return (struct io){ field_of(text, "rchar: "), field_of(text, "wchar: "), field_of(text, "syscr: "), field_of(text, "syscw: "), (long)strlen(text), 2 };
+}
+
+static void *
+write_once(void *fd)
+{
+	return (void *)write(*(int *)fd, "threads", 7);
+}
+
+/* Nothing is printed between two looks: that would be counted. */
+TEST("/proc/pid/io counts what was read and written, by threads that ended and children, too")
+{
+	char text[100], mine[64];
+	int fd = file_with("f", "0123456789"), pipe_fds[2], failed = 0;
+	struct iovec vec[2] = { { text, 3 }, { text + 3, 4 } };
+	pthread_t thread;
+	MUST(pipe2(pipe_fds, O_NONBLOCK));
+	sprintf(mine, "/proc/self/task/%d/io", gettid());
+	struct io start = io_of("/proc/self/io");
+	failed += pread(fd, text, 4, 0) != 4;
+	failed += preadv(fd, vec, 2, 1) != 7;
+	failed += pread(fd, text, 4, 100) != 0;
+	failed += read(-1, text, 1) != -1;
+	failed += write(fd, "abc", 3) != 3;
+	failed += write(pipe_fds[1], "1234", 4) != 4;
+	failed += read(pipe_fds[0], text, 100) != 4;
+	failed += read(pipe_fds[0], text, 100) != -1;
+	failed += lseek(fd, 0, SEEK_SET) != 0;
+	failed += sendfile(pipe_fds[1], fd, NULL, 6) != 6;
+	struct io calls = io_of("/proc/self/io");
+	failed += pthread_create(&thread, NULL, write_once, &fd) != 0 || pthread_join(thread, NULL) != 0;
+	struct io threads = io_of("/proc/self/io"), alone = io_of(mine);
+	failed += IN_CHILD(_exit((int)write(fd, "child", 5))) != 5;
+	struct io child = io_of("/proc/self/io");
+	CHECK_EQ(failed, 0);
+	CHECK_EQ(calls.read_bytes - start.read_bytes - start.own_bytes, 4 + 7 + 4 + 6);
+	CHECK_EQ(calls.reads - start.reads - start.own_reads, 6);
+	CHECK_EQ(calls.written_bytes - start.written_bytes, 3 + 4 + 6);
+	CHECK_EQ(calls.writes - start.writes, 3);
+	CHECK_EQ(threads.written_bytes - calls.written_bytes, 7);
+	CHECK_EQ(threads.writes - calls.writes, 1);
+	CHECK_EQ(threads.writes - alone.writes, 1);
+	CHECK_EQ(child.written_bytes - threads.written_bytes, 5);
+	CHECK_EQ(child.writes - threads.writes, 1);
+	CHECK_EQ(field_of(slurp("/proc/self/io"), "cancelled_write_bytes: "), 0);
 }
 
 TEST("/proc for the whole machine")
