@@ -90,7 +90,7 @@ void arch_fpu_init(struct fpu_state *fpu);
 void arch_fpu_save(struct fpu_state *fpu);
 void arch_fpu_load(const struct fpu_state *fpu);
 /** Validates and takes an untrusted XSAVE image. */
-bool arch_fpu_import(struct fpu_state *fpu, const void *image, size_t len);
+bool arch_fpu_import(struct fpu_state *fpu, const u8 *image, size_t len);
 void arch_fpu_export(const struct fpu_state *fpu, void *image);
 
 /* Time. */

@@ -247,8 +247,13 @@ user_fpu_save(struct user_context *context, struct bytes image)
 err_t
 user_fpu_restore(struct user_context *context, struct cbytes image)
 {
-	struct fpu_state *fpu = fpu_memory(context, false);
-	return arch_fpu_import(fpu, image.ptr, image.len) ? OK : EINVAL;
+	/* Nothing else runs here meanwhile: where the state is in registers it is there again afterwards, and that is no switch to be reported. */
+	IRQ_OFF_SCOPE();
+	bool loaded = this_cpu()->user == context;
+	bool ok = arch_fpu_import(fpu_memory(context, false), image.ptr, image.len);
+	if (loaded)
+		user_fpu_switch(context);
+	return ok ? OK : EINVAL;
 }
 
 void

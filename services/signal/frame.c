@@ -37,9 +37,10 @@ struct signal_frame {
 };
 static_assert(sizeof(struct signal_context) == 256 && sizeof(struct signal_frame) == 8 + 304 + 128);
 
-/** The bytes of an FXSAVE area that the processor leaves to software, as Linux uses them. */
-struct fpu_software { u32 magic1, extended_size; u64 features; u32 size, padding[7]; };
-static_assert(sizeof(struct fpu_software) == FX_SIZE - FX_SOFTWARE);
+OBJECT_DEFINE(fpu_image);
+
+/** Words of an image: what the FXSAVE area leaves to software, as Linux uses it; and which components are not in their initial state. */
+enum : u32 { AT_MAGIC1 = FX_SOFTWARE / 4, AT_EXTENDED_SIZE, AT_FEATURES, AT_SIZE = AT_FEATURES + 2, AT_PRESENT = FX_SIZE / 4 };
 
 /** Components in a standard-format image of this size: it grows in steps (x87 and SSE; AVX; AVX-512). 0: no XSAVE. */
 static u64
@@ -49,6 +50,13 @@ fpu_features(u32 size)
 	if (size <= FX_SIZE)
 		return 0;
 	return size <= FX_SIZE + XSAVE_HEADER ? 3 : size <= AVX_SIZE ? 7 : 0xe7;
+}
+
+/** Bytes of an image in a frame. */
+static size_t
+image_size(u32 size)
+{
+	return size > FX_SIZE ? size + MAGIC2_SIZE : FX_SIZE;
 }
 
 u64
@@ -68,36 +76,30 @@ signal_on_altstack(const struct signal_altstack *scoped stack, u64 sp)
 
 /* --- pushing --- */
 
-static void
-bytes_put(struct bytes to, size_t at, struct cbytes value)
+/** The thread's buffer for images. => null: ENOMEM */
+static struct fpu_image *
+image_buffer(struct signal_thread *st)
 {
-	bytes_copy(bytes_sub(to, at, cbytes_len(value)), value);
+	if (st->frame_image == nullptr && user_fpu_size() + MAGIC2_SIZE <= sizeof(struct fpu_image))
+		st->frame_image = fpu_image_alloc();
+	return st->frame_image;
 }
 
-/** The running thread's FPU state as it goes into the frame, in a buffer of its own. */
+/** The running thread's FPU state as it goes into the frame, in its buffer. */
 static err_t
-fpu_image(struct signal_thread *st, struct byte_array **scoped out)
+image_make(struct user_context *user, struct fpu_image *image, u32 size)
 {
-	u32 size = user_fpu_size();
-	struct byte_array *image = st->frame_image;
-	if (image == nullptr) {
-		image = byte_array_alloc(size + MAGIC2_SIZE);
-		if (image == nullptr)
-			return ENOMEM;
-		st->frame_image = image;
-	}
-	struct bytes bytes = byte_array_bytes(image);
-	TRY(user_fpu_save(thread_current()->user, bytes));
-	*out = image;
+	TRY(user_fpu_save(user, BYTES_OF(image->words)));
 	u64 features = fpu_features(size);
 	if (features == 0)
 		return OK;
-	struct fpu_software software = { FP_MAGIC1, size + MAGIC2_SIZE, features, size, {} };
-	u32 magic2 = FP_MAGIC2;
-	bytes_put(bytes, FX_SOFTWARE, CBYTES_OF(software));
-	bytes_put(bytes, size, CBYTES_OF(magic2));
+	image->words[AT_MAGIC1] = FP_MAGIC1;
+	image->words[AT_EXTENDED_SIZE] = size + MAGIC2_SIZE;
+	image->words[AT_FEATURES] = (u32)features;
+	image->words[AT_SIZE] = size;
+	image->words[size / 4] = FP_MAGIC2;
 	/* Handlers may change x87 and SSE registers in the frame, though they were in their initial state: they count as saved. */
-	bytes_set(bytes, FX_SIZE, bytes_get(bytes, FX_SIZE) | 3);
+	image->words[AT_PRESENT] |= 3;
 	return OK;
 }
 
@@ -113,7 +115,7 @@ frame_place(struct signal_thread *st, const struct signal_action *scoped action,
 		sp = stack->base + stack->size;
 		enters = true;
 	}
-	*fpu_at = align_down(sp - size - (size > FX_SIZE ? MAGIC2_SIZE : 0), FX_ALIGN);
+	*fpu_at = align_down(sp - image_size(size), FX_ALIGN);
 	*frame_at = align_down(*fpu_at - sizeof(struct signal_frame), 16) - 8;
 	bool fits = *frame_at > stack->base && *frame_at - stack->base <= stack->size;
 	return !(was_on || enters) || fits;
@@ -136,18 +138,19 @@ signal_frame_push(const struct signal_info *scoped info, const struct signal_act
 	struct thread *thread = thread_current();
 	struct signal_thread *st = thread->signal;
 	struct user_regs *regs = &thread->user->regs;
-	struct byte_array *image = nullptr;
+	struct fpu_image *image = image_buffer(st);
 	u64 fpu_at = 0, frame_at = 0;
+	u32 size = user_fpu_size();
 	if ((action->flags & SA_RESTORER) == 0 || !frame_place(st, action, regs->rsp, &fpu_at, &frame_at))
 		return EFAULT;
-	TRY(fpu_image(st, &image));
-	u32 image_len = byte_array_len(image);
-	u64 features = fpu_features(user_fpu_size());
-	TRY(copy_out(UADDR(fpu_at), bytes_const(bytes_sub(byte_array_bytes(image), 0, features != 0 ? image_len : FX_SIZE))));
+	if (image == nullptr)
+		return ENOMEM;
+	TRY(image_make(thread->user, image, size));
+	TRY(copy_out(UADDR(fpu_at), cbytes_sub(CBYTES_OF(image->words), 0, image_size(size))));
 	struct signal_frame frame = {
 		.restored = {
 			.restorer = action->restorer,
-			.uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (features != 0 ? UC_FP_XSTATE : 0),
+			.uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (size > FX_SIZE ? UC_FP_XSTATE : 0),
 			.stack_base = st->altstack.base,
 			.stack_flags = (i32)st->altstack.flags,
 			.stack_size = st->altstack.size,
@@ -171,64 +174,58 @@ signal_frame_push(const struct signal_info *scoped info, const struct signal_act
 
 /* --- returning --- */
 
-/** What software says of the image, whose first FX_SIZE bytes are here. => false: it is an FXSAVE image, or none of ours */
+/** Whether software says of the image, whose first FX_SIZE bytes are here, that it is an XSAVE image like ours. */
 static bool
-software_read(struct cbytes image, u32 size, struct fpu_software *scoped software)
+image_claims(const struct fpu_image *image, u32 size)
 {
-	bytes_copy(BYTES_OF(*software), cbytes_sub(image, FX_SOFTWARE, sizeof(*software)));
-	return software->magic1 == FP_MAGIC1 && software->size >= FX_SIZE + XSAVE_HEADER && software->size <= size &&
-	       software->size <= software->extended_size;
+	u32 claimed = image->words[AT_SIZE];
+	return image->words[AT_MAGIC1] == FP_MAGIC1 && claimed >= FX_SIZE + XSAVE_HEADER && claimed <= size &&
+	       claimed <= image->words[AT_EXTENDED_SIZE];
 }
 
 /** Fetches the image at `at`: mostly there is as much as here. => EFAULT; *have bytes of it are here */
 static err_t
-image_fetch(struct bytes to, u32 size, uaddr_t at, size_t *scoped have)
+image_fetch(struct fpu_image *image, u32 size, uaddr_t at, size_t *scoped have)
 {
-	struct fpu_software software = {};
-	*have = bytes_len(to);
-	if (copy_in(to, at) == OK)
+	*have = image_size(size);
+	if (copy_in(bytes_sub(BYTES_OF(image->words), 0, *have), at) == OK)
 		return OK;
 	*have = FX_SIZE;
-	TRY(copy_in(bytes_sub(to, 0, FX_SIZE), at));
-	if (software_read(bytes_const(to), size, &software) && copy_in(bytes_sub(to, 0, software.size + MAGIC2_SIZE), at) == OK)
-		*have = software.size + MAGIC2_SIZE;
+	TRY(copy_in(bytes_sub(BYTES_OF(image->words), 0, FX_SIZE), at));
+	size_t claimed = image->words[AT_SIZE] + MAGIC2_SIZE;
+	if (image_claims(image, size) && copy_in(bytes_sub(BYTES_OF(image->words), 0, claimed), at) == OK)
+		*have = claimed;
 	return OK;
 }
 
 /** How much of the image is to be believed: all of an XSAVE image, or the FXSAVE area alone. */
 static size_t
-image_len(struct cbytes image, u32 size, size_t have, struct fpu_software *scoped software)
+image_len(const struct fpu_image *image, u32 size, size_t have)
 {
-	u32 magic2 = 0;
-	if (!software_read(image, size, software) || software->size + MAGIC2_SIZE > have)
+	u32 magic2 = 0, claimed = image->words[AT_SIZE];
+	if (!image_claims(image, size) || claimed + MAGIC2_SIZE > have)
 		return FX_SIZE;
-	bytes_copy(BYTES_OF(magic2), cbytes_sub(image, software->size, MAGIC2_SIZE));
-	return magic2 == FP_MAGIC2 ? software->size : FX_SIZE;
+	bytes_copy(BYTES_OF(magic2), cbytes_sub(CBYTES_OF(image->words), claimed, MAGIC2_SIZE));
+	return magic2 == FP_MAGIC2 ? claimed : FX_SIZE;
 }
 
 static err_t
-fpu_return(struct signal_thread *st, uaddr_t at)
+fpu_return(struct user_context *user, struct fpu_image *image, uaddr_t at)
 {
-	struct user_context *user = thread_current()->user;
-	struct fpu_software software = {};
 	u32 size = user_fpu_size();
 	size_t have = 0;
 	if (at.raw == 0) {
 		user_fpu_reset(user);
 		return OK;
 	}
-	if (st->frame_image == nullptr)
-		st->frame_image = byte_array_alloc(size + MAGIC2_SIZE);
-	struct byte_array *image = st->frame_image;
 	if (image == nullptr)
 		return ENOMEM;
-	struct bytes bytes = byte_array_bytes(image);
-	TRY(image_fetch(bytes_sub(bytes, 0, size > FX_SIZE ? size + MAGIC2_SIZE : FX_SIZE), size, at, &have));
-	size_t len = image_len(bytes_const(bytes), size, have, &software);
+	TRY(image_fetch(image, size, at, &have));
+	size_t len = image_len(image, size, have);
 	/* Components that the frame did not claim to have stay out. */
 	if (len > FX_SIZE)
-		bytes_set(bytes, FX_SIZE, bytes_get(bytes, FX_SIZE) & (u8)software.features);
-	err_t err = user_fpu_restore(user, bytes_const(bytes_sub(bytes, 0, len)));
+		image->words[AT_PRESENT] &= image->words[AT_FEATURES] | ~(u32)0xff;
+	err_t err = user_fpu_restore(user, cbytes_sub(CBYTES_OF(image->words), 0, len));
 	if (err != OK)
 		user_fpu_reset(user);
 	return err;
@@ -254,7 +251,7 @@ frame_pop(struct thread *thread)
 	struct signal_restored frame = {};
 	/* The handler's return has taken the return address off. */
 	TRY(copy_in_value(frame, UADDR(regs->rsp - 8)));
-	TRY(fpu_return(st, UADDR(frame.context.fpstate)));
+	TRY(fpu_return(thread->user, image_buffer(st), UADDR(frame.context.fpstate)));
 	signal_set_mask(frame.mask);
 	regs_return(regs, &frame.context);
 	struct signal_altstack stack = { frame.stack_base, frame.stack_size, (u32)frame.stack_flags };

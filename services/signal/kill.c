@@ -43,6 +43,8 @@ permitted(struct thread *target, u32 number)
 err_t
 signal_permitted(struct process *process, u32 number)
 {
+	if (process == process_current())
+		return OK;
 	SPIN_SCOPE(&process->lock);
 	struct thread *leader = process->leader;
 	return leader != nullptr ? permitted(leader, number) : OK;

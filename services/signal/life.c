@@ -31,7 +31,7 @@ static void
 signal_thread_release(struct signal_thread *st)
 {
 	if (st->frame_image != nullptr)
-		byte_array_put(st->frame_image);
+		fpu_image_put(st->frame_image);
 	if (st->process != nullptr)
 		signal_process_put(st->process);
 }

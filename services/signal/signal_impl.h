@@ -77,6 +77,10 @@ struct signal_pending {
 
 struct signal_altstack { u64 base, size; u32 flags; };
 
+/** An FPU image as frames have it, with room for all components up to AVX-512 (Intel SDM 1, 13.5: they end at 2688) and the word behind them. */
+struct fpu_image { u32 words[(2688 + 4) / 4]; };
+OBJECT_DECLARE(fpu_image);
+
 struct signal_thread {
 	struct signal_process *process;     /* [const] from the start on; counted */
 	struct thread *thread;              /* sp->lock: null before the start and after the exit */
@@ -89,7 +93,7 @@ struct signal_thread {
 	bool stopped;                       /* sp->lock */
 	struct signal_altstack altstack;    /* [self] */
 	u32 fault_trap, fault_error; u64 fault_address; /* [self] of the last fault, for frames */
-	struct byte_array *frame_image;     /* [self] counted: buffer for the FPU state in frames; made at need */
+	struct fpu_image *frame_image;      /* [self] counted: buffer for the FPU state in frames; made at need */
 	u32 kill_count; err_t kill_err; bool kill_any; /* [self] result of a kill to many */
 	LIST_LINK(struct signal_thread) link;
 };

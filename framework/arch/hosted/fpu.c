@@ -135,7 +135,7 @@ fpu_lost(struct guest *guest)
 /* --- images of user programs --- */
 
 bool
-arch_fpu_import(struct fpu_state *fpu, const void *image, size_t len)
+arch_fpu_import(struct fpu_state *fpu, const u8 *image, size_t len)
 {
 	struct fpu_state head = {};
 	if (len < LEGACY)
@@ -157,7 +157,7 @@ arch_fpu_import(struct fpu_state *fpu, const void *image, size_t len)
 	memcpy(fpu, &head, sizeof(head));
 	for (u32 i = 2; i < COMPONENTS; i++)
 		if ((bv >> i & 1) != 0)
-			memcpy((u8 *)fpu + format.components[i].start, (const u8 *)image + format.components[i].start, format.components[i].size);
+			memcpy((u8 *)fpu + format.components[i].start, image + format.components[i].start, format.components[i].size);
 	return true;
 }
 

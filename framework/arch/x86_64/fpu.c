@@ -65,7 +65,7 @@ format_probe(void)
 	if (!x86_features.xsave)
 		return;
 	u64 supported = cpuid(13, 0).eax;
-	xcr0 = supported & (XSTATE_X87 | XSTATE_SSE | XSTATE_AVX);
+	xcr0 = XSTATE_X87 | XSTATE_SSE | (supported & XSTATE_AVX);
 	if ((supported & XSTATE_AVX512) == XSTATE_AVX512 && (xcr0 & XSTATE_AVX) != 0)
 		xcr0 |= XSTATE_AVX512;
 	x86_features.ymm = (xcr0 & (XSTATE_AVX | XSTATE_AVX512)) == XSTATE_AVX;
@@ -106,33 +106,34 @@ arch_fpu_init(struct fpu_state *fpu)
 }
 
 bool
-arch_fpu_import(struct fpu_state *fpu, const void *image, size_t len)
+arch_fpu_import(struct fpu_state *fpu, const u8 *image, size_t len)
 {
-	struct fpu_state head = {};
+	u64 header[HEADER_SIZE / sizeof(u64)] = { XSTATE_X87 | XSTATE_SSE };
+	u32 mxcsr;
 	if (len < LEGACY_SIZE)
 		return false;
-	bool extended = x86_features.xsave && len >= LEGACY_SIZE + HEADER_SIZE;
-	memcpy(&head, image, LEGACY_SIZE + (extended ? HEADER_SIZE : 0));
-	u64 bv = extended ? head.xstate_bv : XSTATE_X87 | XSTATE_SSE, rest = head.xcomp_bv;
-	for (u32 i = 0; i < COUNTOF(head.header); i++)
-		rest |= head.header[i];
-	bool ok = (head.mxcsr & ~mxcsr_mask) == 0 && rest == 0 && (!extended || (bv & ~xcr0) == 0);
+	memcpy(&mxcsr, image + MXCSR_AT, sizeof(mxcsr));
+	if (x86_features.xsave && len >= LEGACY_SIZE + HEADER_SIZE)
+		memcpy(header, image + LEGACY_SIZE, HEADER_SIZE);
+	/* What is checked now is what is taken: the image may change under us, these do not. */
+	asm volatile("" : : : "memory");
+	u64 rest = header[1] | header[2] | header[3] | header[4] | header[5] | header[6] | header[7];
+	bool ok = (mxcsr & ~mxcsr_mask) == 0 && rest == 0 && (header[0] & ~(xcr0 | XSTATE_X87 | XSTATE_SSE)) == 0;
 	for (u32 i = 2; i < COMPONENTS; i++)
-		ok = ok && ((bv >> i & 1) == 0 || components[i].start + components[i].size <= len);
+		ok = ok && ((header[0] >> i & 1) == 0 || components[i].start + components[i].size <= len);
 	if (!ok)
 		return false;
 
-	/* What was checked is what is taken: the image may change under us, `head` does not. */
-	head.mxcsr_mask = mxcsr_mask;
-	head.xstate_bv = bv;
-	memset((u8 *)&head + LEGACY_HARDWARE, 0, LEGACY_SIZE - LEGACY_HARDWARE);   /* software's bytes */
-	memcpy(fpu, &head, x86_features.xsave ? LEGACY_SIZE + HEADER_SIZE : LEGACY_SIZE);
+	/* The rest of the header, and software's bytes, stay 0 as arch_fpu_init has left them. */
+	memcpy(fpu, image, MXCSR_AT);
+	fpu->mxcsr = mxcsr;
+	memcpy(fpu->legacy2, image + FIELD_AT(legacy2), LEGACY_HARDWARE - FIELD_AT(legacy2));
+	if (x86_features.xsave)
+		fpu->xstate_bv = header[0];
 	/* SAFETY: a component lies within `len` (checked above) and within the state (state_size). */
-	for (u32 i = 2; i < COMPONENTS; i++) {
-		u32 at = components[i].start;
-		if ((bv >> i & 1) != 0)
-			memcpy((u8 *)fpu + at, (const u8 *)image + at, components[i].size);
-	}
+	for (u32 i = 2; i < COMPONENTS; i++)
+		if ((header[0] >> i & 1) != 0)
+			memcpy((u8 *)fpu + components[i].start, image + components[i].start, components[i].size);
 	return true;
 }
 
@@ -144,15 +145,14 @@ arch_fpu_export(const struct fpu_state *fpu, void *image)
 		return;
 	/* A component that is in its initial state has left whatever was there before. */
 	struct fpu_state *out = image;
-	u64 bv = fpu->xstate_bv;
-	if ((bv & XSTATE_X87) == 0) {
+	if ((out->xstate_bv & XSTATE_X87) == 0) {
 		memset(out, 0, MXCSR_AT);
 		memset((u8 *)image + 32, 0, 128);
 		out->fcw = FCW_DEFAULT;
 	}
-	if ((bv & XSTATE_SSE) == 0)
+	if ((out->xstate_bv & XSTATE_SSE) == 0)
 		memset((u8 *)image + 160, 0, 256);
 	for (u32 i = 2; i < COMPONENTS; i++)
-		if ((bv >> i & 1) == 0)
+		if ((out->xstate_bv >> i & 1) == 0)
 			memset((u8 *)image + components[i].start, 0, components[i].size);
 }

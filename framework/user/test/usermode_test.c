@@ -327,6 +327,11 @@ TEST(fpu_images_travel)
 	EXPECT_EQ(user_fpu_restore(context, (struct cbytes){ image, 512 }), OK);   /* the legacy part alone */
 	EXPECT(user_run(context).kind == USER_SYSCALL);
 	EXPECT_EQ(context->regs.rax, 0xccee);
+	EXPECT_TRAP((void)user_fpu_restore(context, (struct cbytes){ (u8 *)8, 512 }));   /* an image that is gone changes nothing */
+	image[24] ^= 0xff, image[27] ^= 0xff;                                             /* nor does one that is refused */
+	EXPECT_EQ(user_fpu_restore(context, (struct cbytes){ image, 512 }), EINVAL);
+	EXPECT(arch_irq_enabled() && user_run(context).kind == USER_SYSCALL);
+	EXPECT_EQ(context->regs.rax, 0xccee);
 	stop();
 }
 
@@ -340,6 +345,15 @@ interruptions(void)
 	return count;
 }
 
+static bool
+restored_without_a_word(void)
+{
+	static u8 image[8192];
+	EXPECT_EQ(user_fpu_save(context, (struct bytes){ image, sizeof(image) }), OK);
+	EXPECT_EQ(user_fpu_restore(context, (struct cbytes){ image, user_fpu_size() }), OK);
+	return interruptions() == 0;
+}
+
 TEST(a_context_that_asks_for_it_hears_that_its_task_lost_the_cpu)
 {
 	start();
@@ -347,6 +361,7 @@ TEST(a_context_that_asks_for_it_hears_that_its_task_lost_the_cpu)
 	EXPECT(interruptions() >= 1);   /* it had none yet */
 	task_yield();
 	EXPECT(interruptions() >= 1);
+	AWAIT(restored_without_a_word());
 	context->report_switches = false;
 	task_yield();
 	EXPECT_EQ(interruptions(), 0);
