@@ -135,7 +135,7 @@ u32
 park_wake(const void *key, u32 n)
 {
 	struct bucket *bucket = bucket_of(key);
-	struct task *batch[WAKE_BATCH];
+	struct task *batch[WAKE_BATCH] __attribute__((uninitialized));   /* `count` of them are looked at */
 	u32 woken = 0, count;
 	u64 order = ~(u64)0;
 	do {

@@ -176,7 +176,7 @@ void contain_expect_balance(const struct contain_frame *frame);
 /** Runs the statement, a call of a service, contained; it must leave nothing behind. False: it trapped. */
 #define CONTAINED(...)                                                                                                 \
 	({                                                                                                             \
-		struct contain_frame contained_frame_;                                                                 \
+		struct contain_frame contained_frame_ __attribute__((uninitialized)); /* contain_push fills it */      \
 		bool contained_ran_ = contain_begin(&contained_frame_) == 0;                                           \
 		if (contained_ran_) {                                                                                  \
 			__VA_ARGS__;                                                                                   \
