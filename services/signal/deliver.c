@@ -79,7 +79,7 @@ is_orphaned(struct process *process)
 	return group != nullptr && process_group_orphaned(group);
 }
 
-/** `continues` is what it was when the signal was taken: a SIGCONT since then wins. */
+/** `continues` is what it was when the signal was taken: a SIGCONT or SIGKILL since then wins. */
 static void
 default_stop(struct signal_process *sp, u32 number, u32 continues)
 {

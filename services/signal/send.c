@@ -91,6 +91,7 @@ signal_retarget(struct signal_process *sp, struct signal_thread *except, u64 set
 static void
 signal_tell_kill(struct signal_process *sp) MUST_HOLD(&sp->lock)
 {
+	sp->continues += 1;   /* a stop whose signal was taken before comes too late */
 	signal_group_continue(sp, false);
 	LIST_FOR(signal_thread_list, st, &sp->threads)
 		signal_tell(st);

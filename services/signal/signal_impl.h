@@ -108,7 +108,7 @@ struct signal_process {
 	struct signal_thread_list threads GUARDED_BY(&lock);
 	struct signal_entry *spare GUARDED_BY(&lock);           /* counted: an entry that was taken, for the next signal; may be null */
 	u32 stop_signal GUARDED_BY(&lock);  /* a group stop is on its way or complete; 0: none */
-	u32 continues GUARDED_BY(&lock);    /* counts SIGCONTs */
+	u32 continues GUARDED_BY(&lock);    /* counts SIGCONTs and SIGKILLs */
 	u32 stop_left GUARDED_BY(&lock);    /* threads that have yet to stop */
 	u32 report_stop GUARDED_BY(&lock);  /* wait(2) was not yet told of this stop signal */
 	bool report_continued GUARDED_BY(&lock);
