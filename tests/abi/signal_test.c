@@ -430,6 +430,49 @@ TEST("vector registers survive a handler, and a signal handler starts with a cle
 	CHECK(out == in);
 }
 
+/** The FPU image of a frame: where its parts are, by the Intel SDM and asm/sigcontext.h. */
+enum { IMAGE_XMM9 = 160 + 9 * 16, IMAGE_MAGIC1 = 464, IMAGE_SIZE = 480 };
+static enum { SPOIL_NOTHING, SPOIL_MAGIC1, SPOIL_MAGIC2, SPOIL_SIZE, SPOIL_POINTER, SPOILS } spoil;
+
+static void
+edit_image(int sig, siginfo_t *info, void *context)
+{
+	mcontext_t *machine = &((ucontext_t *)context)->uc_mcontext;
+	char *image = (char *)machine->fpregs;
+	double changed = 6.5;
+	uint32_t size, huge = 1 << 20;
+	(void)sig;
+	(void)info;
+	memcpy(image + IMAGE_XMM9, &changed, sizeof(changed));
+	memcpy(&size, image + IMAGE_SIZE, sizeof(size));
+	if (spoil == SPOIL_MAGIC1)
+		memset(image + IMAGE_MAGIC1, 0, 4);
+	if (spoil == SPOIL_MAGIC2)
+		memset(image + size, 0, 4);
+	if (spoil == SPOIL_SIZE)
+		memcpy(image + IMAGE_SIZE, &huge, sizeof(huge));
+	if (spoil == SPOIL_POINTER)
+		machine->fpregs = NULL;
+}
+
+TEST("a handler can change the vector registers it returns to; without its magic words the image is an FXSAVE area")
+{
+	MUST(sigaction(SIGUSR1, &(struct sigaction){ .sa_sigaction = edit_image, .sa_flags = SA_SIGINFO }, NULL));
+	pid_t me = getpid();
+	for (spoil = SPOIL_NOTHING; spoil < SPOILS; spoil++) {
+		double in = 3.25, low = 0, high = spoil == SPOIL_NOTHING ? in : 0;
+		if (__builtin_cpu_supports("avx"))
+			__asm__ volatile("vbroadcastsd %2, %%ymm9; mov $62, %%eax; mov %3, %%edi; mov $10, %%esi; syscall;"
+			                 "vextractf128 $1, %%ymm9, %%xmm8; movsd %%xmm9, %0; movsd %%xmm8, %1; vzeroupper"
+			                 : "=m"(low), "=m"(high) : "m"(in), "r"(me) : "rax", "rdi", "rsi", "rcx", "r11", "xmm8", "xmm9", "memory");
+		else
+			__asm__ volatile("movsd %1, %%xmm9; mov $62, %%eax; mov %2, %%edi; mov $10, %%esi; syscall; movsd %%xmm9, %0"
+			                 : "=m"(low) : "m"(in), "r"(me) : "rax", "rdi", "rsi", "rcx", "r11", "xmm9", "memory");
+		CHECK_EQ((int)(low * 100), spoil == SPOIL_POINTER ? 0 : 650);
+		CHECK_EQ((int)(high * 100), spoil == SPOIL_NOTHING ? 325 : 0);
+	}
+}
+
 TEST("a frame that sigreturn cannot restore is SIGSEGV")
 {
 	struct rlimit none = { 0, 0 };
