@@ -171,10 +171,12 @@ enum : u32 {
 	ADJ_OFFSET = 1, ADJ_FREQUENCY = 2, ADJ_MAXERROR = 4, ADJ_ESTERROR = 8, ADJ_STATUS = 0x10, ADJ_TIMECONST = 0x20, ADJ_TAI = 0x80,
 	ADJ_SETOFFSET = 0x100, ADJ_MICRO = 0x1000, ADJ_NANO = 0x2000, ADJ_TICK = 0x4000, ADJ_OFFSET_SINGLESHOT = 0x8001,
 	ADJ_OFFSET_SS_READ = 0xa001, ADJ_ADJTIME = 0x8000, ADJ_READONLY = 0x2000,
-	STA_UNSYNC = 0x40, STA_NANO = 0x2000, STA_READABLE = 0xff00, TIME_OK = 0, TIME_ERROR = 5,
-	/* What has an effect here; a clock that can be slewed is not there. */
-	ADJ_REAL = ADJ_MAXERROR | ADJ_ESTERROR | ADJ_STATUS | ADJ_TIMECONST | ADJ_TAI | ADJ_SETOFFSET | ADJ_MICRO | ADJ_NANO,
+	STA_PLL = 1, STA_UNSYNC = 0x40, STA_NANO = 0x2000, STA_READABLE = 0xff00, TIME_OK = 0, TIME_ERROR = 5,
+	/* What there is; but a clock that can be slewed is not. */
+	ADJ_KNOWN = ADJ_OFFSET | ADJ_FREQUENCY | ADJ_MAXERROR | ADJ_ESTERROR | ADJ_STATUS | ADJ_TIMECONST | ADJ_TAI | ADJ_SETOFFSET | ADJ_MICRO |
+		ADJ_NANO | ADJ_TICK,
 };
+constexpr i64 TICK_US = 10000;
 
 /** struct timex of x86-64. Plain data. */
 struct timex {
@@ -186,11 +188,26 @@ static_assert(sizeof(struct timex) == 208);
 static struct mutex ntp_lock;
 static struct { i64 maxerror, esterror, constant; u32 status; } ntp GUARDED_BY(&ntp_lock) = { 16000000, 16000000, 2, STA_UNSYNC };
 
-/** Applies the modes that mean something. => EINVAL for those that would slew the clock */
+/** Whether the clock would have to run otherwise than it does. An offset counts where the loop that follows a reference is on, as on Linux. */
+static bool
+ntp_slews(const struct timex *scoped t) MUST_HOLD(&ntp_lock)
+{
+	if ((t->modes & ADJ_ADJTIME) != 0)
+		return t->offset != 0;
+	u32 status = (t->modes & ADJ_STATUS) != 0 ? (u32)t->status : ntp.status;
+	return ((t->modes & ADJ_OFFSET) != 0 && (status & STA_PLL) != 0 && t->offset != 0) || ((t->modes & ADJ_FREQUENCY) != 0 && t->freq != 0) ||
+		((t->modes & ADJ_TICK) != 0 && t->tick != TICK_US);
+}
+
+/** Applies the modes. => EINVAL for those that would slew the clock */
 static err_t
 ntp_change(const struct timex *scoped t) MUST_HOLD(&ntp_lock)
 {
-	if ((t->modes & ~(u32)ADJ_REAL) != 0)
+	if (ntp_slews(t))
+		return EINVAL;
+	if ((t->modes & ADJ_ADJTIME) != 0) /* adjtime(3) of nothing: what is left of an earlier one, which is nothing, is given up */
+		return (t->modes & ADJ_OFFSET) != 0 ? OK : EINVAL;
+	if ((t->modes & ~(u32)ADJ_KNOWN) != 0)
 		return EINVAL;
 	if ((t->modes & ADJ_SETOFFSET) != 0) {
 		i64 unit = (t->modes & ADJ_NANO) != 0 ? 1 : (i64)NS_PER_US;
@@ -230,7 +247,7 @@ timex_run(uaddr_t buf, u64 *scoped result)
 	bool nano = (ntp.status & STA_NANO) != 0;
 	t = (struct timex){ .modes = t.modes, .maxerror = ntp.maxerror, .esterror = ntp.esterror, .status = (i32)ntp.status,
 		.constant = ntp.constant, .precision = 1, .tolerance = 32768000,
-		.time = { (i64)(now / NS_PER_SEC), (i64)(now % NS_PER_SEC / (nano ? 1 : NS_PER_US)) }, .tick = 10000, .tai = clock_tai_offset() };
+		.time = { (i64)(now / NS_PER_SEC), (i64)(now % NS_PER_SEC / (nano ? 1 : NS_PER_US)) }, .tick = TICK_US, .tai = clock_tai_offset() };
 	*result = (ntp.status & STA_UNSYNC) != 0 ? TIME_ERROR : TIME_OK;
 	return copy_out_value(buf, t);
 }

@@ -112,6 +112,22 @@ TEST("adjtimex reads and refuses")
 	CHECK_ERRNO(syscall(SYS_adjtimex, BAD), EFAULT);
 }
 
+TEST("adjtime and adjtimex take what changes nothing")
+{
+	struct timeval none = { 0, 0 }, left = { 7, 7 };
+	CHECK_EQ(adjtime(&none, &left), 0);
+	CHECK_EQ(left.tv_sec, 0);
+	CHECK_EQ(left.tv_usec, 0);
+	CHECK_EQ(adjtime(NULL, &left), 0);
+	struct timex x = { .modes = 0 };
+	CHECK_OK(adjtimex(&x));
+	x.modes = ADJ_TICK | ADJ_FREQUENCY;
+	CHECK_OK(adjtimex(&x));
+	x.modes = ADJ_TICK;
+	x.tick = 20000;
+	CHECK_ERRNO(adjtimex(&x), EINVAL);
+}
+
 TEST("nanosleep sleeps long enough and checks its time")
 {
 	long long start = now_ns();
