@@ -6,11 +6,26 @@
  */
 #include "fs_impl.h"
 
-struct xattr { struct byte_array *name, *value; LIST_LINK(struct xattr) link; };
+struct xattr {
+	struct byte_array *name, *value;    /* [const] counted */
+	u64 hash, serial;                   /* [const] of the name; unique in its list */
+	LIST_LINK(struct xattr) link;
+	RBTREE_LINK(struct xattr) by_hash;
+};
 OBJECT_DECLARE(xattr);
 LIST_OF(xattr_chain, struct xattr, link);
-/** Of one inode, under its xattr_lock. */
-struct xattr_list { struct xattr_chain chain; };
+
+static inline int
+xattr_compare(const struct xattr *scoped a, const struct xattr *scoped b)
+{
+	if (a->hash != b->hash)
+		return a->hash < b->hash ? -1 : 1;
+	return a->serial < b->serial ? -1 : a->serial > b->serial;
+}
+RBTREE_OF(xattr_tree, struct xattr, by_hash, xattr_compare);
+
+/** Of one inode, under its xattr_lock: in the order in which they are listed, and by their names' hashes. */
+struct xattr_list { struct xattr_chain chain; struct xattr_tree tree; u64 serials; };
 OBJECT_DECLARE(xattr_list);
 
 enum : u32 { XATTR_CREATE = 1, XATTR_REPLACE = 2 };
@@ -26,10 +41,26 @@ xattr_release(struct xattr *xattr)
 OBJECT_DEFINE_RELEASE(xattr);
 
 static void
+xattr_add(struct xattr_list *list, struct xattr *xattr)
+{
+	xattr->serial = ++list->serials;
+	xattr_chain_push_back(&list->chain, xattr);
+	(void)xattr_tree_insert(&list->tree, xattr);
+}
+
+static void
+xattr_drop(struct xattr_list *list, struct xattr *xattr)
+{
+	xattr_chain_remove(&list->chain, xattr);
+	xattr_tree_remove(&list->tree, xattr);
+	xattr_put(xattr);
+}
+
+static void
 xattr_list_release(struct xattr_list *list)
 {
-	for (struct xattr *xattr = xattr_chain_pop_front(&list->chain); xattr != nullptr; xattr = xattr_chain_pop_front(&list->chain))
-		xattr_put(xattr);
+	LIST_FOR_REMOVING(xattr_chain, xattr, &list->chain)
+		xattr_drop(list, xattr);
 }
 OBJECT_DEFINE_RELEASE(xattr_list);
 
@@ -39,12 +70,21 @@ xattr_list_end(struct xattr_list *list)
 	xattr_list_put(list);
 }
 
+static u64
+xattr_hash(struct cbytes text)
+{
+	struct name name = {};
+	name_make(&name, text);
+	return name.hash;
+}
+
 static struct xattr *
 xattr_find(struct inode *inode, struct cbytes name)
 {
 	if (inode->xattrs == nullptr)
 		return nullptr;
-	LIST_FOR(xattr_chain, xattr, &inode->xattrs->chain) {
+	const struct xattr key = { .hash = xattr_hash(name) };
+	for (struct xattr *xattr = xattr_tree_ceiling(&inode->xattrs->tree, &key); xattr != nullptr && xattr->hash == key.hash; xattr = xattr_tree_next(xattr)) {
 		if (cbytes_equal(bytes_const(byte_array_bytes(xattr->name)), name))
 			return xattr;
 	}
@@ -69,6 +109,7 @@ xattr_make(struct cbytes name, struct cbytes value)
 		return nullptr;
 	xattr->name = bytes_keep(name);
 	xattr->value = bytes_keep(value);
+	xattr->hash = xattr_hash(name);
 	if (xattr->name != nullptr && xattr->value != nullptr)
 		return xattr;
 	xattr_put(xattr);
@@ -121,12 +162,10 @@ simple_setxattr(struct inode *inode, struct cbytes name, struct cbytes value, u3
 		return ENODATA;
 	if (inode->xattrs == nullptr && (inode->xattrs = xattr_list_alloc()) == nullptr)
 		return ENOMEM;
-	xattr_chain_push_back(&inode->xattrs->chain, fresh);
+	xattr_add(inode->xattrs, fresh);
 	fresh = nullptr;
-	if (old != nullptr) {
-		xattr_chain_remove(&inode->xattrs->chain, old);
-		xattr_put(old);
-	}
+	if (old != nullptr)
+		xattr_drop(inode->xattrs, old);
 	return OK;
 }
 
@@ -138,8 +177,7 @@ simple_removexattr(struct inode *inode, struct cbytes name)
 	struct xattr *xattr = xattr_find(inode, name);
 	if (xattr == nullptr)
 		return ENODATA;
-	xattr_chain_remove(&inode->xattrs->chain, xattr);
-	xattr_put(xattr);
+	xattr_drop(inode->xattrs, xattr);
 	return OK;
 }
 
