@@ -379,7 +379,21 @@ truncate_allowed(const struct path *scoped place)
 	TRY(inode_permission(inode, MAY_WRITE));
 	if ((atomic32_load(&inode->fs_flags) & INODE_APPEND) != 0)
 		return EPERM;
-	return (i32)atomic32_load(&inode->writers) < 0 ? ETXTBSY : OK;
+	return OK;
+}
+
+/** As one that writes: nobody executes the file or has a lease of it. */
+static err_t
+truncate_by_path(const struct path *scoped place, u64 length)
+{
+	struct inode *inode = place->dentry->inode;
+	TRY(truncate_allowed(place));
+	TRY(inode_writer_enter(inode));
+	err_t err = POINTER_LOAD(inode->locks) != nullptr ? inode_leases_break(inode, O_WRONLY) : OK;
+	if (err == OK)
+		err = truncate_place(place, length);
+	(void)atomic32_sub(&inode->writers, 1);
+	return err;
 }
 
 err_t
@@ -389,9 +403,7 @@ sys_truncate(uaddr_t path, i64 length)
 		return EINVAL;
 	struct path place = {};
 	TRY(path_lookup_user(AT_FDCWD, path, WALK_FOLLOW, &place));
-	err_t err = truncate_allowed(&place);
-	if (err == OK)
-		err = truncate_place(&place, (u64)length);
+	err_t err = truncate_by_path(&place, (u64)length);
 	path_put(&place);
 	return err;
 }

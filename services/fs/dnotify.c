@@ -15,6 +15,14 @@ enum : i32 { POLL_MSG_CODE = 3 };
 
 OBJECT_DEFINE(notice);
 
+struct atomic32 notify_enabled;
+
+void
+notices_init(void)
+{
+	atomic32_store(&notify_enabled, 1);
+}
+
 /** The work item: sends what is due. */
 static void
 notice_send(struct object *arg)
@@ -141,6 +149,8 @@ err_t
 file_notify_set(struct file *file, i32 fd, u32 asked)
 {
 	u32 mask = mask_of(asked);
+	if (atomic32_load_relaxed(&notify_enabled) == 0)
+		return EINVAL;
 	if ((asked & ~(u32)DN_MULTISHOT) == 0) {
 		file_notices_end(file, files_current());
 		return OK;

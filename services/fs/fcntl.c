@@ -251,8 +251,10 @@ control(i32 fd, struct file *file, u32 command, u64 arg, u64 *scoped result)
 		return seals_add(file, (u32)arg);
 	case F_GET_SEALS:
 		return seals_get(file, result);
+	case F_SETLEASE:
+		return file_lease_set(file, fd, arg);
 	case F_GETLEASE:
-		*result = 2; /* F_UNLCK: there are none */
+		*result = file_lease_get(file);
 		return OK;
 	default:
 		return control_other(file, command, arg, result);

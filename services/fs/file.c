@@ -25,6 +25,8 @@ file_let_go(struct file *file)
 		(void)atomic32_sub(&file->inode->writers, 1);
 		(void)atomic32_sub(&file->inode->sb->writers, 1);
 	}
+	if ((file->mode & FILE_READER) != 0)
+		(void)atomic32_sub(&file->inode->readers, 1);
 	if (file->own_inode != nullptr)
 		inode_put(file->own_inode);
 	if (file->cred != nullptr)

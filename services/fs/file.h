@@ -95,6 +95,7 @@ enum file_mode : u32 {
 	FILE_WRITER = 64,                   /* counted in inode->writers */
 	FILE_NOTIFY = 128,                  /* reads and writes are events for inotify */
 	FILE_OPENED = 256,                  /* open succeeded: release is due */
+	FILE_READER = 512,                  /* counted in inode->readers */
 };
 enum : u32 { FILE_WRITE_AT = (u32)1 << 31 };        /* beside open flags, in ops->write: pwrite(2), the position stays */
 enum file_state : u32 { FILE_INSTALLED = 1, FILE_SHARED = 2, FILE_WATCHED = 4 /* epoll sets watch it, or have */ };
@@ -161,9 +162,12 @@ static inline bool file_is(const struct file *file, const struct file_ops *ops) 
 /** Bytes of text for /proc/PID/fd/N: a path, or what `kind` says. => *len is the length of the whole */
 err_t file_text(struct file *file, struct bytes text, size_t *scoped len);
 
-/** A lock of a file or, with `waits`, one that is waited for: a line of /proc/locks. Those that wait have the number of the one that they wait for. */
-enum file_lock_kind : u8 { FILE_LOCK_POSIX, FILE_LOCK_OFD, FILE_LOCK_FLOCK };
-struct file_lock_info { u64 number, start, end, ino; u32 dev_major, dev_minor, pid; enum file_lock_kind kind; bool write, to_eof, waits; };
+/**
+ * A lock of a file or, with `waits`, one that is waited for: a line of /proc/locks. Those that wait have the number of the one that they wait for.
+ * A lease that is `breaking` is shown as what it is to become: `unlocks`, or by `write`.
+ */
+enum file_lock_kind : u8 { FILE_LOCK_POSIX, FILE_LOCK_OFD, FILE_LOCK_FLOCK, FILE_LOCK_LEASE };
+struct file_lock_info { u64 number, start, end, ino; u32 dev_major, dev_minor, pid; enum file_lock_kind kind; bool write, to_eof, waits, breaking, unlocks; };
 typedef void file_locks_sink(struct object *to, const struct file_lock_info *scoped info);
 /** Hands all locks to `sink`, with `to`; it may allocate, not look at locks. */
 void file_locks_list(file_locks_sink *sink, struct object *to);

@@ -185,6 +185,15 @@ void file_locks_release(struct file *file);         /* locks.c: flock and OFD lo
 void file_locks_flush(struct file *file, struct fd_table *table);  /* POSIX locks of the table's users, at each close */
 err_t file_lock_control(i32 fd, struct file *file, u32 command, uaddr_t arg);   /* fcntl's F_SETLK and its kin */
 void inode_locks_end(struct inode *inode);
+/** open.c: counts a writer; the caller counts it out. => ETXTBSY: it is being executed */
+err_t inode_writer_enter(struct inode *inode);
+enum file_lease : u32 { LEASE_READ, LEASE_WRITE, LEASE_NONE };     /* F_RDLCK, F_WRLCK, F_UNLCK */
+void leases_init(void);
+/** lease.c: fcntl's F_SETLEASE and F_GETLEASE. => EACCES, EINVAL, EAGAIN, ENOMEM */
+err_t file_lease_set(struct file *file, i32 fd, u64 type);
+enum file_lease file_lease_get(struct file *file);
+/** What an open with `flags` does, once it is counted, if inode->locks is there: waits until no lease is in the way. => EAGAIN (O_NONBLOCK), ERESTARTSYS */
+err_t inode_leases_break(struct inode *inode, u32 flags);
 err_t file_async_set(struct file *file, i32 fd, bool on);  /* async.c: O_ASYNC */
 err_t device_open(struct inode *inode, struct file *file);
 
@@ -202,6 +211,7 @@ void fs_notify_gone(struct inode *inode);           /* its last name and user ar
 void fs_notify_unmount(struct superblock *sb);
 void inode_watches_end(struct inode *inode);
 void inotify_init(void);
+void notices_init(void);
 void fs_notify_moved(struct dentry *old, struct dentry *new, u32 flags);
 err_t inode_setattr_checked(const struct path *scoped path, struct attr_change *scoped change);
 void inode_kill_suid(struct inode *inode);          /* at writes by others; lock held */

@@ -7,6 +7,8 @@ fs_init(void)
 {
 	dcache_init();
 	inotify_init();
+	notices_init();
+	leases_init();
 	TRY(anonymous_init());
 	TRY(mount_init());
 	return context_init();

@@ -119,6 +119,7 @@ struct inode {
 	u32 rdev_major, rdev_minor;         /* [const] */
 	struct atomic32 fs_flags;           /* enum inode_fs_flags */
 	struct atomic32 writers;            /* open for writing; negative as two's complement: executing (ETXTBSY) */
+	struct atomic32 readers;            /* regular file: open for reading alone, for leases */
 	struct atomic64 atime, mtime, ctime; u64 btime;
 	struct atomic64 size;               /* of what has no vm_object */
 	struct vm_object *pages;            /* [const] counted; null: no contents in the page cache */
@@ -131,7 +132,7 @@ struct inode {
 	struct object *private;             /* [const] the file system's; put by evict */
 	struct object *pipe;                /* S_IFIFO: its pipe while open; under lock (pipe/fifo.c) */
 	struct object *socket;              /* S_IFSOCK: the bound socket; under lock (net/unix.c); not counted */
-	struct object *locks;               /* fs/locks.c: file locks; counted */
+	struct object *locks;               /* fs/locks.c: file locks and leases; counted, published once */
 	struct object *watches;             /* inotify marks; counted; RCU */
 	struct xattr_list *xattrs;          /* simple_xattr; under xattr_lock */
 	struct mutex xattr_lock;
@@ -307,6 +308,7 @@ void fifo_register(fifo_open_fn *open);
 extern struct atomic32 fs_watchers;
 /** /proc/sys/fs/inotify: a user's watches and instances, an instance's events. */
 extern struct atomic32 inotify_watches_max, inotify_instances_max, inotify_events_max;
+extern struct atomic32 lease_enabled, lease_break_seconds, notify_enabled;  /* sysctls: leases; their time, 0: for ever; F_NOTIFY */
 void fs_notify_slow(struct dentry *dentry, u32 mask);
 
 /** Forgets the names that nobody uses, with their inodes (proc(5), /proc/sys/vm/drop_caches). Sleeps. */

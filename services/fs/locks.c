@@ -12,54 +12,19 @@
  */
 #include <syscall_handlers.h>
 
-#include "fs_impl.h"
+#include "locks_impl.h"
 
 enum : u32 { F_GETLK = 5, F_SETLK, F_SETLKW, F_OFD_GETLK = 36, F_OFD_SETLK, F_OFD_SETLKW };
 enum : i16 { F_RDLCK = 0, F_WRLCK = 1, F_UNLCK = 2 };
 enum : u32 { LOCK_SH = 1, LOCK_EX = 2, LOCK_NB = 4, LOCK_UN = 8 };
 enum : u32 { DEADLOCK_DEPTH = 64 };
-enum : u64 { OFFSET_MAX = ~(u64)0 >> 1 };
 
 /** struct flock of x86-64. Plain data. */
 struct flock { i16 type, whence; u32 pad; i64 start, len; i32 pid; u32 pad2; };
 static_assert(sizeof(struct flock) == 32);
 
-/** Owners are compared, never followed: a POSIX lock's is a descriptor table, the others' is a file. */
-struct lock {
-	bool flock, write;
-	u64 start, end;                     /* both included */
-	struct fd_table *table; struct file *file;
-	u32 pid;                            /* for F_GETLK */
-	LIST_LINK(struct lock) link;
-};
-OBJECT_DECLARE(lock);
 OBJECT_DEFINE(lock);
-LIST_OF(lock_list, struct lock, link);
-
-/** Who waits for a lock: what it wants, and for a POSIX lock whose process it waits for. */
-struct lock_waiter {
-	struct lock wanted;                 /* [const] while it stands anywhere */
-	struct fd_table *holds;
-	struct lock *behind;                /* under the inode's lock, while /proc/locks is made: the first in its way */
-	LIST_LINK(struct lock_waiter) here; /* inode_locks.waiting */
-	LIST_LINK(struct lock_waiter) link; /* waiters */
-};
-OBJECT_DECLARE(lock_waiter);
 OBJECT_DEFINE(lock_waiter);
-LIST_OF(waiter_list, struct lock_waiter, link);
-LIST_OF(waiting_list, struct lock_waiter, here);
-
-struct inode_locks {
-	struct mutex lock;
-	struct lock_list list;              /* under lock, in the order of their starts */
-	struct waiting_list waiting;        /* under lock */
-	struct wait_queue wait; struct atomic32 changes;
-	u32 dev_major, dev_minor; u64 ino;  /* [const] the inode's */
-	u64 serial;                         /* [const] greater than of all before it on the list */
-	LIST_LINK(struct inode_locks) all;
-};
-OBJECT_DECLARE(inode_locks);
-LIST_OF(inode_locks_list, struct inode_locks, all);
 
 static struct mutex waiters_lock;
 static struct waiter_list waiters GUARDED_BY(&waiters_lock);    /* for POSIX locks, of all inodes */
@@ -86,9 +51,8 @@ inode_locks_end(struct inode *inode)
 	inode_locks_put(locks);
 }
 
-/** The inode's, made if it has none. => null: ENOMEM */
-static struct inode_locks *
-locks_of(struct inode *inode)
+struct inode_locks *
+inode_locks_of(struct inode *inode)
 {
 	REF_SCOPE(inode_locks, fresh);
 	if (POINTER_LOAD(inode->locks) != nullptr)
@@ -131,7 +95,7 @@ conflict_find(struct inode_locks *locks, const struct lock *scoped wanted)
 	return nullptr;
 }
 
-static void
+void
 locks_changed(struct inode_locks *locks)
 {
 	(void)atomic32_add(&locks->changes, 1);
@@ -287,7 +251,7 @@ lock_set(struct inode *inode, const struct lock *scoped wanted, bool unlock, boo
 	REF_SCOPE(lock, fresh);
 	REF_SCOPE(lock, spare);
 	REF_SCOPE(lock_waiter, waiter);
-	struct inode_locks *locks = locks_of(inode);
+	struct inode_locks *locks = inode_locks_of(inode);
 	fresh = lock_alloc();
 	spare = lock_alloc();
 	waiter = wait ? lock_waiter_alloc() : nullptr;
@@ -338,6 +302,13 @@ locked_inode(struct file *file)
 	return inode != nullptr && POINTER_LOAD(inode->locks) != nullptr ? inode : nullptr;
 }
 
+struct inode_locks *
+file_locks_of(struct file *file)
+{
+	struct inode *inode = locked_inode(file);
+	return inode != nullptr ? inode_locks_from(POINTER_LOAD(inode->locks)) : nullptr;
+}
+
 void
 file_locks_release(struct file *file)
 {
@@ -346,6 +317,9 @@ file_locks_release(struct file *file)
 		return;
 	locks_drop(inode, &(struct lock){ .flock = true, .file = file });
 	locks_drop(inode, &(struct lock){ .file = file });
+	struct inode_locks *locks = inode_locks_from(inode->locks);
+	MUTEX_SCOPE(&locks->lock);
+	leases_drop(locks, file);
 }
 
 void
@@ -391,7 +365,7 @@ range_of(struct file *file, const struct flock *scoped flock, struct lock *scope
 static err_t
 lock_query(struct inode *inode, struct flock *scoped flock, const struct lock *scoped wanted)
 {
-	struct inode_locks *locks = locks_of(inode);
+	struct inode_locks *locks = inode_locks_of(inode);
 	if (locks == nullptr)
 		return ENOLCK;
 	MUTEX_SCOPE(&locks->lock);
@@ -492,6 +466,14 @@ lock_show(const struct inode_locks *locks, const struct lock *scoped lock, u64 n
 		.dev_major = locks->dev_major, .dev_minor = locks->dev_minor, .ino = locks->ino });
 }
 
+static void
+lease_show(const struct inode_locks *locks, const struct lease *lease, u64 number, file_locks_sink *sink, struct object *to)
+{
+	struct file_lock_info info = { .number = number, .dev_major = locks->dev_major, .dev_minor = locks->dev_minor, .ino = locks->ino };
+	lease_info(lease, &info);
+	sink(to, &info);
+}
+
 /** An inode's locks, each followed by those that wait for it first of all. => the number of the last */
 static u64
 locks_show(struct inode_locks *locks, u64 number, file_locks_sink *sink, struct object *to)
@@ -505,6 +487,8 @@ locks_show(struct inode_locks *locks, u64 number, file_locks_sink *sink, struct 
 			if (waiter->behind == lock)
 				lock_show(locks, &waiter->wanted, number, true, sink, to);
 	}
+	LIST_FOR(lease_list, lease, &locks->leases)
+		lease_show(locks, lease, ++number, sink, to);
 	return number;
 }
 
@@ -543,4 +527,7 @@ file_locks_list_of(struct file *file, struct fd_table *table, file_locks_sink *s
 	LIST_FOR(lock_list, lock, &locks->list)
 		if (lock->file == file || lock->table == table)
 			lock_show(locks, lock, ++number, false, sink, to);
+	LIST_FOR(lease_list, lease, &locks->leases)
+		if (lease->file == file)
+			lease_show(locks, lease, ++number, sink, to);
 }

@@ -40,19 +40,39 @@ type_is_special(u32 type)
 	return type == S_IFCHR || type == S_IFBLK || type == S_IFIFO || type == S_IFSOCK;
 }
 
-/** Counts a writer. => ETXTBSY: it is being executed */
-static err_t
-writer_enter(struct file *file)
+err_t
+inode_writer_enter(struct inode *inode)
 {
-	struct inode *inode = file->inode;
 	u32 writers = atomic32_load_relaxed(&inode->writers);
 	do {
 		if ((i32)writers < 0)
 			return ETXTBSY;
 	} while (!atomic32_cas(&inode->writers, &writers, writers + 1));
+	return OK;
+}
+
+static err_t
+writer_enter(struct file *file)
+{
+	struct inode *inode = file->inode;
+	TRY(inode_writer_enter(inode));
 	file->mode |= FILE_WRITER;
 	(void)atomic32_add_relaxed(&inode->sb->writers, 1);
 	return OK;
+}
+
+/** Counts a regular file as one that is written or read, and waits for leases that are in the way. => ETXTBSY, EAGAIN, ERESTARTSYS */
+static err_t
+regular_enter(struct file *file, u32 flags)
+{
+	struct inode *inode = file->inode;
+	if ((file->mode & FILE_WRITE) != 0) {
+		TRY(writer_enter(file));
+	} else if ((file->mode & FILE_READ) != 0) {
+		(void)atomic32_add(&inode->readers, 1);
+		file->mode |= FILE_READER;
+	}
+	return POINTER_LOAD(inode->locks) != nullptr ? inode_leases_break(inode, flags) : OK;
 }
 
 /** Ops and private object of the file, as its inode's type says. */
@@ -92,8 +112,8 @@ file_prepare(const struct path *scoped path, u32 flags, struct file **scoped out
 	}
 	file->mode = mode_of_flags(flags);
 	atomic32_store_relaxed(&file->flags, (flags & ~(u32)OPEN_NOT_KEPT) | O_LARGEFILE);
-	if ((file->mode & FILE_WRITE) != 0 && inode_is(file->inode, S_IFREG))
-		TRY(writer_enter(file));
+	if (inode_is(file->inode, S_IFREG))
+		TRY(regular_enter(file, flags));
 	TRY(file_open_inode(file));
 	/* The one flag that an opening terminal looks for, and that nobody sees afterwards. */
 	if ((flags & O_NOCTTY) != 0)

@@ -10,8 +10,12 @@ static void
 put_lock(struct text *text, const struct file_lock_info *scoped lock)
 {
 	text_print(text, "{}: {}", lock->number, lock->waits ? TEXT("-> ") : TEXT(""));
-	text_put_bytes(text, lock->kind == FILE_LOCK_FLOCK ? TEXT("FLOCK  ") : lock->kind == FILE_LOCK_OFD ? TEXT("OFDLCK ") : TEXT("POSIX  "));
-	text_put_bytes(text, lock->write ? TEXT("ADVISORY  WRITE ") : TEXT("ADVISORY  READ "));
+	static const struct { u8 text[8]; } kinds[] = {
+		[FILE_LOCK_POSIX] = { "POSIX  " }, [FILE_LOCK_OFD] = { "OFDLCK " }, [FILE_LOCK_FLOCK] = { "FLOCK  " }, [FILE_LOCK_LEASE] = { "LEASE  " },
+	};
+	text_put_string(text, CBYTES_OF(ELEM(kinds, lock->kind)->text));
+	text_put_bytes(text, lock->kind != FILE_LOCK_LEASE ? TEXT("ADVISORY  ") : lock->breaking ? TEXT("BREAKING  ") : TEXT("ACTIVE    "));
+	text_put_bytes(text, lock->unlocks ? TEXT("UNLCK ") : lock->write ? TEXT("WRITE ") : TEXT("READ "));
 	text_put_signed(text, lock->kind == FILE_LOCK_OFD ? -1 : (i64)lock->pid);
 	text_put_char(text, ' ');
 	text_put_hex(text, lock->dev_major, 2);

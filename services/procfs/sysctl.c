@@ -122,12 +122,13 @@ store_drop_caches(struct text_node *node, struct cbytes input)
 }
 
 /** Numbers of other modules: what each may be. */
-enum setting : u64 { SET_OVERCOMMIT, SET_RATIO, SET_AREAS, SET_RANDOM, SET_WATCHES, SET_INSTANCES, SET_EVENTS, SET_COUNT };
+enum setting : u64 { SET_OVERCOMMIT, SET_RATIO, SET_AREAS, SET_RANDOM, SET_WATCHES, SET_INSTANCES, SET_EVENTS, SET_LEASES, SET_LEASE_TIME, SET_NOTIFY, SET_COUNT };
 enum : u32 { INT_MAX = 0x7fffffff };
 static const struct { struct atomic32 *value; u32 min, max; } settings[SET_COUNT] = {
 	[SET_OVERCOMMIT] = { &vm_overcommit_memory, 0, 2 }, [SET_RATIO] = { &vm_overcommit_ratio, 0, INT_MAX }, [SET_AREAS] = { &vm_areas_max, 0, INT_MAX },
 	[SET_RANDOM] = { &vm_randomize, 0, INT_MAX }, [SET_WATCHES] = { &inotify_watches_max, 0, INT_MAX },
 	[SET_INSTANCES] = { &inotify_instances_max, 0, INT_MAX }, [SET_EVENTS] = { &inotify_events_max, 0, INT_MAX },
+	[SET_LEASES] = { &lease_enabled, 0, INT_MAX }, [SET_LEASE_TIME] = { &lease_break_seconds, 0, INT_MAX }, [SET_NOTIFY] = { &notify_enabled, 0, INT_MAX },
 };
 
 static err_t
@@ -231,6 +232,7 @@ static const struct text_entry entries[] = {
 	FOLDER("fs"), VALUE("fs/file-max", 9223372036854775807), { .path = "sys/fs/file-nr", .mode = ALL, .show = show_file_nr }, VALUE("fs/nr_open", 1048576),
 	PIPES("fs/pipe-max-size", PIPE_LIMIT_SIZE), PIPES("fs/pipe-user-pages-soft", PIPE_LIMIT_USER_SOFT), PIPES("fs/pipe-user-pages-hard", PIPE_LIMIT_USER_HARD), FOLDER("fs/inotify"),
 	SETTING("fs/inotify/max_user_watches", SET_WATCHES), SETTING("fs/inotify/max_user_instances", SET_INSTANCES), SETTING("fs/inotify/max_queued_events", SET_EVENTS),
+	SETTING("fs/leases-enable", SET_LEASES), SETTING("fs/lease-break-time", SET_LEASE_TIME), SETTING("fs/dir-notify-enable", SET_NOTIFY),
 	WORD("fs/inode-nr", WORD_INODE_NR), WORD("fs/inode-state", WORD_INODE), WORD("fs/dentry-state", WORD_DENTRY), FOLDER("fs/epoll"),
 	VALUE("fs/epoll/max_user_watches", 100000), VALUE("fs/protected_hardlinks", 1), VALUE("fs/protected_symlinks", 1), VALUE("fs/protected_fifos", 0),
 	VALUE("fs/protected_regular", 0), VALUE("fs/suid_dumpable", 0), VALUE("fs/overflowuid", 65534), VALUE("fs/overflowgid", 65534), FOLDER("fs/mqueue"),

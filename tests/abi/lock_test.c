@@ -220,7 +220,7 @@ lock_lines(const char *path, int fd, const char *kind, pid_t pid, const char *ra
 	if (file == NULL)
 		return -1;
 	while (fgets(line, sizeof(line), file) != NULL)
-		found += (at = strchr(line, ':')) != NULL && (at = strpbrk(at, "-PFO")) != NULL && strcmp(at, wanted) == 0;
+		found += (at = strchr(line, ':')) != NULL && (at = strpbrk(at, "-PFOL")) != NULL && strcmp(at, wanted) == 0;
 	fclose(file);
 	return found;
 }
@@ -256,4 +256,128 @@ TEST("/proc/locks has all locks, and who waits behind each; fdinfo those of the 
 	CHECK_EQ(fcntl(other, F_OFD_SETLK, &ofd), 0);
 	CHECK_EQ(reap(waiter), 0);
 	CHECK_EQ(lock_lines("/proc/locks", fd, "POSIX  ADVISORY  WRITE", waiter, "15 114"), 0);
+}
+
+TEST("a read lease needs that nobody writes, a write lease that nobody else has the file open")
+{
+	int fd = file_with("f", "x"), dir = MUST(open(".", O_RDONLY)), pair[2];
+	MUST(pipe(pair));
+	CHECK_EQ(fcntl(fd, F_GETLEASE), F_UNLCK);
+	CHECK_ERRNO(fcntl(fd, F_SETLEASE, F_UNLCK), EAGAIN);
+	CHECK_ERRNO(fcntl(fd, F_SETLEASE, F_RDLCK), EAGAIN);
+	CHECK_ERRNO(fcntl(fd, F_SETLEASE, 7), EINVAL);
+	CHECK_ERRNO(fcntl(pair[0], F_SETLEASE, F_RDLCK), EINVAL);
+	CHECK_ERRNO(fcntl(MUST(open("f", O_PATH)), F_GETLEASE), EBADF);
+	CHECK_EQ(fcntl(fd, F_SETLEASE, F_WRLCK), 0);
+	CHECK_EQ(fcntl(fd, F_GETLEASE), F_WRLCK);
+	int copy = MUST(dup(fd));
+	CHECK_EQ(fcntl(copy, F_GETLEASE), F_WRLCK);
+	CHECK_EQ(fcntl(fd, F_SETLEASE, F_UNLCK), 0);
+	CHECK_EQ(fcntl(fd, F_GETLEASE), F_UNLCK);
+	int reader = MUST(open("f", O_RDONLY));
+	CHECK_ERRNO(fcntl(fd, F_SETLEASE, F_WRLCK), EAGAIN);
+	CHECK_ERRNO(fcntl(dir, F_SETLEASE, F_RDLCK), EINVAL);
+	MUST(close(fd));
+	CHECK_ERRNO(fcntl(reader, F_SETLEASE, F_RDLCK), EAGAIN);
+	MUST(close(copy));
+	CHECK_EQ(fcntl(reader, F_SETLEASE, F_WRLCK), 0);
+	CHECK_EQ(fcntl(reader, F_SETLEASE, F_RDLCK), 0);
+	int other = MUST(open("f", O_RDONLY));
+	CHECK_EQ(fcntl(reader, F_GETLEASE), F_RDLCK);
+	CHECK_EQ(fcntl(other, F_SETLEASE, F_RDLCK), 0);
+	CHECK_ERRNO(fcntl(other, F_SETLEASE, F_WRLCK), EAGAIN);
+	CHECK_EQ(lock_lines("/proc/locks", other, "LEASE  ACTIVE    READ", getpid(), "0 EOF"), 2);
+	MUST(close(reader));
+	CHECK_EQ(lock_lines("/proc/locks", other, "LEASE  ACTIVE    READ", getpid(), "0 EOF"), 1);
+	CHECK_EQ(fcntl(other, F_SETLEASE, F_WRLCK), 0);
+	CHECK_EQ(IN_CHILD({
+		MUST(setuid(1000));
+		CHECK_ERRNO(fcntl(other, F_SETLEASE, F_RDLCK), EACCES);
+		CHECK_EQ(fcntl(other, F_GETLEASE), F_WRLCK);
+	}), 0);
+}
+
+/* The next signal of a lease: its descriptor. -1: none came, or it says something else. */
+static int
+lease_signal(int number)
+{
+	siginfo_t info;
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	if (sigtimedwait(&set, &info, &(struct timespec){ PATIENCE_MS / 1000, 0 }) != number)
+		return -1;
+	return info.si_code == POLL_MSG && info.si_band == 0x441 ? info.si_fd : -1;
+}
+
+static int
+leased(int type, int signal)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	sigaddset(&set, SIGIO);
+	MUST(sigprocmask(SIG_BLOCK, &set, NULL));
+	MUST(close(file_with("f", "content")));
+	int fd = MUST(open("f", O_RDONLY));
+	MUST(fcntl(fd, F_SETLEASE, type));
+	MUST(fcntl(fd, F_SETSIG, signal));
+	return fd;
+}
+
+TEST("an open for writing breaks a read lease, and waits until it is given back")
+{
+	int fd = leased(F_RDLCK, SIGRTMIN);
+	CHECK_ERRNO(open("f", O_WRONLY | O_NONBLOCK), EAGAIN);
+	CHECK_EQ(lease_signal(SIGRTMIN) == fd, 1);
+	CHECK_EQ(fcntl(fd, F_GETLEASE), F_UNLCK);
+	CHECK_EQ(lock_lines("/proc/locks", fd, "LEASE  BREAKING  UNLCK", getpid(), "0 EOF"), 1);
+	pid_t opener = SPAWN({ CHECK_OK(open("f", O_WRONLY)); });
+	pid_t cutter = SPAWN({ CHECK_EQ(truncate("f", 3), 0); });
+	wait_asleep(opener);
+	wait_asleep(cutter);
+	struct stat st;
+	MUST(stat("f", &st));
+	CHECK_EQ(st.st_size, 7);
+	CHECK_EQ(fcntl(fd, F_SETLEASE, F_UNLCK), 0);
+	CHECK_EQ(reap(opener), 0);
+	CHECK_EQ(reap(cutter), 0);
+	MUST(stat("f", &st));
+	CHECK_EQ(st.st_size, 3);
+	sigset_t pending;
+	MUST(sigpending(&pending));
+	CHECK_EQ(sigismember(&pending, SIGRTMIN), 0);
+}
+
+TEST("an open for reading asks to make a write lease a read lease")
+{
+	int fd = leased(F_WRLCK, SIGRTMIN);
+	pid_t opener = SPAWN({ CHECK_OK(open("f", O_RDONLY)); });
+	CHECK_EQ(lease_signal(SIGRTMIN) == fd, 1);
+	CHECK_EQ(fcntl(fd, F_GETLEASE), F_RDLCK);
+	CHECK_EQ(lock_lines("/proc/locks", fd, "LEASE  BREAKING  READ", getpid(), "0 EOF"), 1);
+	CHECK_EQ(waitpid(opener, NULL, WNOHANG), 0);
+	CHECK_EQ(fcntl(fd, F_SETLEASE, F_RDLCK), 0);
+	CHECK_EQ(reap(opener), 0);
+	CHECK_EQ(fcntl(fd, F_GETLEASE), F_RDLCK);
+	/* One that is given up by closing lets the opener in, too. */
+	opener = SPAWN({ MUST(close(fd)); CHECK_OK(open("f", O_RDWR)); });
+	CHECK_EQ(lease_signal(SIGRTMIN) == fd, 1);
+	MUST(close(fd));
+	CHECK_EQ(reap(opener), 0);
+}
+
+TEST("a broken lease ends with its time, and waiting for it with a signal")
+{
+	int fd = leased(F_RDLCK, SIGIO), setting = open("/proc/sys/fs/lease-break-time", O_RDWR);
+	CHECK_EQ(pwrite(setting, "1\n", 2, 0), 2);
+	CHECK_EQ(IN_CHILD({
+		on_signal(SIGALRM, count_signal, 0);
+		MUST(setitimer(ITIMER_REAL, &(struct itimerval){ .it_value.tv_usec = 100000 }, NULL));
+		CHECK_ERRNO(open("f", O_WRONLY), EINTR);
+	}), 0);
+	CHECK_EQ(IN_CHILD({ CHECK_OK(open("f", O_WRONLY)); }), 0);
+	CHECK_ERRNO(fcntl(fd, F_SETLEASE, F_UNLCK), EAGAIN);
+	CHECK_EQ(fcntl(fd, F_GETSIG), 0);
+	CHECK_EQ(pwrite(setting, "45\n", 3, 0), 3);
 }
