@@ -121,7 +121,7 @@ message_give(struct socket *socket, const struct msghdr *scoped header, uaddr_t 
 	TRY(socket_control_write(socket, message, UADDR(header->control), control_len, (flags & MSG_CMSG_CLOEXEC) != 0, &used));
 	if (header->name != 0)
 		TRY(socket_address_write(address, UADDR(header->name), UADDR(at.raw + MSG_NAME_LEN_AT)));
-	u32 result_flags = message->flags;
+	u32 result_flags = message->flags | (flags & MSG_CMSG_CLOEXEC);
 	TRY(copy_out_value(UADDR(at.raw + MSG_FLAGS_AT), result_flags));
 	return copy_out_value(UADDR(at.raw + MSG_CONTROL_LEN_AT), used);
 }

@@ -279,6 +279,7 @@ TEST("descriptors travel through a socket")
 	close(p[0]);
 	close(p[1]);
 	CHECK_EQ(receive_fds(s[1], got, 4, MSG_CMSG_CLOEXEC, &flags), 2);
+	CHECK_EQ(flags, MSG_CMSG_CLOEXEC);
 	CHECK_EQ(fcntl(got[0], F_GETFD), 1);
 	CHECK_EQ(write(got[1], "through", 7), 7);
 	CHECK_EQ(read(got[0], buf, 8), 7);
