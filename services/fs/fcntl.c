@@ -9,6 +9,7 @@
 #include <syscall_handlers.h>
 
 #include "fd.h"
+#include "fs_impl.h"
 
 enum : u32 {
 	F_DUPFD = 0, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_SETOWN, F_GETOWN, F_SETSIG, F_GETSIG,
@@ -334,6 +335,17 @@ ioctl_file(struct file *file, i32 fd, u32 command, u64 arg, u64 *scoped result)
 		if (file->ops->readable != nullptr)
 			return readable_out(file, UADDR(arg));
 		return file_ioctl(file, command, arg, result);
+	case FIBMAP:
+		if ((file->mode & FILE_ANONYMOUS) == 0 && inode_is(file->inode, S_IFREG))
+			return extent_ioctl(file, command, arg);
+		return file_ioctl(file, command, arg, result);
+	case FICLONE:
+	case FICLONERANGE:
+	case FIDEDUPERANGE:
+	case FIFREEZE:
+	case FITHAW:
+	case FS_IOC_FIEMAP:
+		return extent_ioctl(file, command, arg);
 	default:
 		return file_ioctl(file, command, arg, result);
 	}

@@ -180,6 +180,17 @@ struct inode *kind_inode_create(const struct file *file);
 u32 kind_mode(const struct file *file);
 size_t kind_text(const struct file *file, struct bytes text);
 void kind_attr(const struct file *file, struct inode_attr *scoped attr);
+
+/* --- extent_ioctls.c --- */
+
+enum extent_command : u32 {
+	FIBMAP = 1, FICLONE = 0x40049409, FICLONERANGE = 0x4020940d, FIDEDUPERANGE = 0xc0189436, FIFREEZE = 0xc0045877, FITHAW = 0xc0045878,
+	FS_IOC_FIEMAP = 0xc020660b,
+};
+
+/** Answers an enum extent_command. FIBMAP only of a regular file. => the error of a file whose file system has none of it */
+err_t extent_ioctl(struct file *file, u32 command, u64 arg);
+
 /* --- file.c, open.c --- */
 void file_locks_release(struct file *file);         /* locks.c: flock and OFD locks, at the last reference */
 void file_locks_flush(struct file *file, struct fd_table *table);  /* POSIX locks of the table's users, at each close */

@@ -5,6 +5,8 @@
 #include <aio.h>
 #include <ftw.h>
 #include <glob.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <semaphore.h>
 #include <spawn.h>
 
@@ -207,6 +209,68 @@ TEST("FIONBIO and FIOCLEX change descriptor flags")
 	CHECK_ERRNO(ioctl(p[0], 0x1234, 0), ENOTTY);
 	CHECK_ERRNO(ioctl(99, FIONBIO, &on), EBADF);
 	CHECK_ERRNO(ioctl(p[0], FIONBIO, BAD), EFAULT);
+}
+
+TEST("no file here has blocks to map, share or freeze")
+{
+	int p[2], fd = file_with("f", "abc"), other = MUST(open("g", O_RDWR | O_CREAT, 0600)), writer = MUST(open("g", O_WRONLY)), block = 0;
+	int dir = MUST(open(".", O_RDONLY)), appender = MUST(open("g", O_RDWR | O_APPEND)), null = MUST(open("/dev/null", O_RDWR));
+	struct fiemap map = { .fm_length = 4096 };
+	struct file_clone_range range = { .src_fd = fd };
+	MUST(pipe(p));
+	CHECK_ERRNO(ioctl(fd, FS_IOC_FIEMAP, &map), EOPNOTSUPP);
+	CHECK_ERRNO(ioctl(p[0], FS_IOC_FIEMAP, BAD), EOPNOTSUPP);
+	CHECK_ERRNO(ioctl(fd, FIBMAP, &block), EINVAL);
+	CHECK_ERRNO(ioctl(fd, FIBMAP, BAD), EFAULT);
+	block = -1;
+	CHECK_ERRNO(ioctl(fd, FIBMAP, &block), EINVAL);
+	CHECK_EQ(block, -1);
+	block = 7;
+	CHECK_ERRNO(ioctl(fd, FIBMAP, &block), EINVAL);
+	CHECK_EQ(block, 0);
+	CHECK_ERRNO(ioctl(dir, FIBMAP, &block), ENOTTY);
+	CHECK_ERRNO(ioctl(p[0], FIBMAP, &block), ENOTTY);
+	CHECK_ERRNO(ioctl(other, FICLONE, fd), EOPNOTSUPP);
+	CHECK_ERRNO(ioctl(other, FICLONE, other), EOPNOTSUPP);
+	CHECK_ERRNO(ioctl(other, FICLONE, 99), EBADF);
+	CHECK_ERRNO(ioctl(other, FICLONE, writer), EBADF);
+	CHECK_ERRNO(ioctl(appender, FICLONE, fd), EBADF);
+	CHECK_ERRNO(ioctl(other, FICLONE, dir), EISDIR);
+	CHECK_ERRNO(ioctl(dir, FICLONE, other), EISDIR);
+	CHECK_ERRNO(ioctl(other, FICLONE, p[0]), EXDEV);
+	CHECK_ERRNO(ioctl(p[1], FICLONE, p[0]), EINVAL);
+	CHECK_ERRNO(ioctl(null, FICLONE, null), EINVAL);
+	CHECK_ERRNO(ioctl(other, FICLONERANGE, &range), EOPNOTSUPP);
+	CHECK_ERRNO(ioctl(other, FICLONERANGE, BAD), EFAULT);
+	CHECK_ERRNO(ioctl(fd, FIFREEZE, 0), EOPNOTSUPP);
+	CHECK_ERRNO(ioctl(fd, FITHAW, 0), EINVAL);
+}
+
+TEST("FIDEDUPERANGE looks at its arguments")
+{
+	struct { struct file_dedupe_range range; struct file_dedupe_range_info to[1]; } d = { { .src_length = 3, .dest_count = 1 }, { { 0 } } };
+	int fd = file_with("f", "abc"), dir = MUST(open(".", O_RDONLY)), writer = MUST(open("f", O_WRONLY));
+	char *end = (char *)MUST((long)mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) + 4096;
+	MUST(munmap(end, 4096));
+	CHECK_ERRNO(ioctl(fd, FIDEDUPERANGE, &d), EOPNOTSUPP);
+	CHECK_ERRNO(ioctl(dir, FIDEDUPERANGE, &d), EISDIR);
+	CHECK_ERRNO(ioctl(writer, FIDEDUPERANGE, &d), EINVAL);
+	CHECK_ERRNO(ioctl(fd, FIDEDUPERANGE, BAD), EFAULT);
+	CHECK_ERRNO(ioctl(fd, FIDEDUPERANGE, memcpy(end - sizeof(d.range), &d, sizeof(d.range))), EFAULT);
+	d.range.reserved2 = 1;
+	CHECK_ERRNO(ioctl(fd, FIDEDUPERANGE, &d), EINVAL);
+	d.range.reserved2 = 0;
+	d.range.dest_count = 200;
+	CHECK_ERRNO(ioctl(fd, FIDEDUPERANGE, &d), ENOMEM);
+}
+
+TEST("blocks are for those who may")
+{
+	int fd = file_with("f", "abc"), block = 0;
+	MUST(setuid(1000));
+	CHECK_ERRNO(ioctl(fd, FIBMAP, &block), EPERM);
+	CHECK_ERRNO(ioctl(fd, FIFREEZE, 0), EPERM);
+	CHECK_ERRNO(ioctl(fd, FITHAW, 0), EPERM);
 }
 
 ROLE
