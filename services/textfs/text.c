@@ -64,23 +64,28 @@ text_put_char(struct text *text, u8 c)
 void
 text_fill(struct text *text, u8 c, u32 count)
 {
-	for (; count > 0; count--)
-		text_put_char(text, c);
+	if (!text_reserve(text, count))
+		return;
+	bytes_fill(bytes_sub(byte_array_bytes(text->buffer), text->len, count), c);
+	text->len += count;
 }
 
-static void
+/** Inlined, so that the base is a constant; what pads goes with the digits as far as there is room for it. */
+static inline void
 text_put_digits(struct text *text, u64 value, u32 base, u32 width, u8 pad)
 {
 	static const u8 digits[17] = "0123456789abcdef";
-	u8 buffer[24];
+	u8 buffer[32];
 	u32 at = sizeof(buffer);
 	do {
 		at--;
 		buffer[at] = digits[value % base & 15];
 		value /= base;
 	} while (value != 0 && at > 0);
-	if (width > sizeof(buffer) - at)
-		text_fill(text, pad, width - (u32)(sizeof(buffer) - at));
+	for (; at > 0 && sizeof(buffer) - at < width; buffer[at] = pad)
+		at--;
+	if (width > sizeof(buffer))
+		text_fill(text, pad, width - (u32)sizeof(buffer));
 	text_put_bytes(text, cbytes_from(CBYTES_OF(buffer), at));
 }
 
