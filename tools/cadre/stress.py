@@ -24,12 +24,14 @@ from main import ROOT
 
 SOURCES, WHERE = ROOT / "tests" / "stress", ROOT / "build" / "stress"
 STRESSORS = ("cpu vm mmap fork clone pthread futex pipe sigq kill sigpending sigsegv sigfd sigrt switch schedpolicy timer timerfd eventfd poll epoll "
-             "dentry tmpfs memcpy link hackbench")
+             "dentry tmpfs memcpy link "
+             "lease dnotify inotify xattr flock lockf lockofd fcntl rename dir chdir mq msg sem-sysv splice tee sendfile sockpair sockfd mprotect fault "
+             "munmap vfork daemon exit-group wait session sigio sigsuspend sigchld sysbadaddr procfs hackbench")
 SHORT = "vm mmap fork pthread futex pipe kill switch timer eventfd epoll dentry"
 PROGRAMS = (("stress-ng", "stress-ng"), ("hackbench", "rt-tests"))   # with their packages
 LOOKS = ("after", "after2", "after3")
 MEMORY = "2048M"
-LINE = re.compile(r"^(ok|not ok) (\w+): (.*)$")
+LINE = re.compile(r"^(ok|not ok) ([\w-]+): (.*)$")
 
 
 def program_files():
@@ -73,7 +75,7 @@ def run_one(tally, kernel, cpus, names, seconds):
     if kernel == "linux":
         return
     for name in names:
-        tally.case(f"{name}_on_{cpus}_cpus", name in done and done[name][1] == "ok", f"see {WHERE}/{title}.out; {again}")
+        tally.case(f"{name.replace('-', '_')}_on_{cpus}_cpus", name in done and done[name][1] == "ok", f"see {WHERE}/{title}.out; {again}")
     tally.case(f"stress_comes_to_its_end_on_{cpus}_cpus", "all stressors are through" in text, f"status {status}, {text[-5:]}; {again}")
     said = log.read_text(errors="replace").splitlines() if log.exists() else []
     bad = [line for line in said if abi.TRAP.search(line)]
