@@ -176,24 +176,21 @@ frame_give(u64 pfn)
 	(void)FRAME_POLICY(policy->free(pfn, 1));
 }
 
-/** A frame from the policy, claimed, and more for the cache, which others may have filled meanwhile. */
+/** Frames from the policy into the cache, and the first of them out of it, where nobody else has taken them meanwhile. */
 static u64
 cache_fill(void)
 {
 	struct frame_batch batch = {};
-	u64 first = FRAME_NONE;
 	if (!FRAME_POLICY(policy->take(&batch)))
 		return FRAME_NONE;
 	for (u32 n = MIN(batch.n, FRAME_BATCH); n > 0; n--) {
 		u64 pfn = batch.frames[n - 1];
-		if (!frames_claim(pfn, 1, 1, FRAME_NONE))
-			policy_fault(&policy_fault_counts.frame, TEXT("a frame that is not free"));
-		else if (first == FRAME_NONE)
-			first = pfn;
-		else
+		if (frames_claim(pfn, 1, 1, FRAME_NONE))
 			frame_give(pfn);
+		else
+			policy_fault(&policy_fault_counts.frame, TEXT("a frame that is not free"));
 	}
-	return first;
+	return cache_pop();
 }
 
 /** Gives the policy what the kernel holds unused, here and, where this CPU may wait for others, everywhere. */
