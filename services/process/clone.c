@@ -193,7 +193,7 @@ static void
 clone_fields(struct thread *thread, struct thread *parent, const struct clone_request *scoped request)
 {
 	u64 flags = request->flags;
-	bytes_copy(BYTES_OF(thread->name), CBYTES_OF(parent->name));
+	thread_name_copy(thread, parent);
 	thread->syscall = ~(u64)0;
 	thread->start_ns = clock_now();
 	thread->timer_slack_ns = parent->timer_slack_ns;
@@ -228,7 +228,9 @@ thread_fill(struct thread *thread, struct thread *parent, const struct clone_req
 		signal_altstack_forget(thread->signal);
 	TRY(clone_files(thread, parent, flags));
 	TRY(clone_map(thread, parent, flags));
-	TRY(task_create(request->body != nullptr ? request->body : thread_body, thread_object(thread), CBYTES_OF(thread->name), &thread->task));
+	u8 name[THREAD_NAME_SIZE];
+	thread_name_get(thread, BYTES_OF(name));
+	TRY(task_create(request->body != nullptr ? request->body : thread_body, thread_object(thread), CBYTES_OF(name), &thread->task));
 	TRY(task_set_owner(thread->task, thread_object(thread)));
 	return thread_watch_fork(thread, parent, flags);
 }

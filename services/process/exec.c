@@ -267,8 +267,7 @@ exec_set_name(struct thread *thread, struct byte_array *name)
 	size_t len = text_len(name), start = len;
 	while (start > 0 && cbytes_get(text, start - 1) != '/')
 		start--;
-	bytes_fill(BYTES_OF(thread->name), 0);
-	bytes_copy(BYTES_OF(thread->name), cbytes_sub(text, start, MIN(len - start, sizeof(thread->name) - 1)));
+	thread_name_set(thread, cbytes_sub(text, start, len - start));
 }
 
 static void

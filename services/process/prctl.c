@@ -88,15 +88,17 @@ set_name(struct thread *thread, const struct prctl_args *scoped args, u64 *scope
 		name[15] = 0;
 	else
 		bytes_fill(bytes_from(BYTES_OF(name), len), 0);
-	bytes_copy(BYTES_OF(thread->name), CBYTES_OF(name));
+	thread_name_set(thread, CBYTES_OF(name));
 	return OK;
 }
 
 static err_t
 get_name(struct thread *thread, const struct prctl_args *scoped args, u64 *scoped result)
 {
+	u8 name[THREAD_NAME_SIZE];
 	(void)result;
-	return copy_out(UADDR(args->arg[0]), CBYTES_OF(thread->name));
+	thread_name_get(thread, BYTES_OF(name));
+	return copy_out(UADDR(args->arg[0]), CBYTES_OF(name));
 }
 
 static err_t

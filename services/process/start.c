@@ -230,7 +230,7 @@ init_thread_fill(struct thread *thread)
 	TRY(user_context_create(&thread->user));
 	TRY(fd_table_create(&files));
 	TRY(fs_context_create(&fs));
-	bytes_copy(BYTES_OF(thread->name), TEXT("init"));
+	thread_name_set(thread, TEXT("init"));
 	thread->timer_slack_ns = 50 * NS_PER_US;
 	thread->timer_slack_default_ns = 50 * NS_PER_US;
 	thread->start_ns = clock_now();

@@ -45,7 +45,6 @@ err_t show_wchan(struct text *text, struct text_node *node);
 err_t show_syscall(struct text *text, struct text_node *node);
 err_t show_personality(struct text *text, struct text_node *node);
 void put_cpu_list(struct text *text, u64 bits);   /**< "0-3,5" */
-void thread_name_read(const struct thread *thread, struct bytes name);
 
 /* --- maps.c, memory.c --- */
 err_t show_maps(struct text *text, struct text_node *node);

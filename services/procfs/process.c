@@ -143,9 +143,9 @@ show_comm(struct text *text, struct text_node *node)
 {
 	REF_SCOPE(process, process);
 	REF_SCOPE(thread, thread);
-	u8 name[16] = {};
+	u8 name[THREAD_NAME_SIZE];
 	TRY(proc_find(node, &process, &thread));
-	thread_name_read(thread, BYTES_OF(name));
+	thread_name_get(thread, BYTES_OF(name));
 	text_put_string(text, CBYTES_OF(name));
 	text_put_char(text, '\n');
 	return OK;
@@ -160,11 +160,10 @@ store_comm(struct text_node *node, struct cbytes input)
 	TRY(proc_find(node, &process, &thread));
 	if (process_current() != process)
 		return EINVAL;
-	size_t len = MIN(cbytes_len(input), sizeof(thread->name) - 1);
+	size_t len = MIN(cbytes_len(input), (size_t)THREAD_NAME_SIZE - 1);
 	if (len > 0 && cbytes_get(input, len - 1) == '\n')
 		len--;
-	bytes_fill(BYTES_OF(thread->name), 0);
-	bytes_copy(BYTES_OF(thread->name), cbytes_sub(input, 0, len));
+	thread_name_set(thread, cbytes_sub(input, 0, len));
 	return OK;
 }
 

@@ -23,12 +23,6 @@ struct proc_facts {
 	u32 rank;                           /* its real-time priority, or a higher one that it is lent */
 };
 
-void
-thread_name_read(const struct thread *thread, struct bytes name)
-{
-	bytes_copy(name, CBYTES_OF(thread->name));
-}
-
 static u8
 thread_state(struct process *process, struct thread *thread)
 {
@@ -76,7 +70,7 @@ static void
 facts_read(const struct text_node *node, struct process *process, struct thread *thread, struct proc_facts *scoped facts)
 {
 	REF_SCOPE(vm_map, map);
-	thread_name_read(thread, BYTES_OF(facts->name));
+	thread_name_get(thread, BYTES_OF(facts->name));
 	facts->state = thread_state(process, thread);
 	map = proc_map(thread);
 	facts->has_map = map != nullptr;

@@ -94,8 +94,10 @@ static void
 default_death(const struct signal_info *scoped info)
 {
 	struct thread *thread = thread_current();
+	u8 name[THREAD_NAME_SIZE];
+	thread_name_get(thread, BYTES_OF(name));
 	if (sigset_has(SIGSET_SYNCHRONOUS, info->number))
-		log_info("{}[{}]: signal {} at address {x}, rip {x}, rsp {x}", BYTES_OF(thread->name), atomic32_load(&thread->tid), info->number,
+		log_info("{}[{}]: signal {} at address {x}, rip {x}, rsp {x}", BYTES_OF(name), atomic32_load(&thread->tid), info->number,
 			info->address, thread->user->regs.rip, thread->user->regs.rsp);
 	/* No core is dumped (RLIMIT_CORE): the status has no core bit. */
 	process_group_exit(info->number);

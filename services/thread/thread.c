@@ -82,6 +82,31 @@ thread_kick(struct thread *thread, u32 work)
 	task_interrupt(thread->task);
 }
 
+/* --- names --- */
+
+void
+thread_name_set(struct thread *thread, struct cbytes name)
+{
+	u64 words[2] = {};
+	bytes_copy(BYTES_OF(words), cbytes_sub(name, 0, MIN(cbytes_len(name), (size_t)THREAD_NAME_SIZE - 1)));
+	atomic64_store_relaxed(&thread->name[0], words[0]);
+	atomic64_store_relaxed(&thread->name[1], words[1]);
+}
+
+void
+thread_name_get(const struct thread *thread, struct bytes name)
+{
+	u64 words[2] = { atomic64_load_relaxed(&thread->name[0]), atomic64_load_relaxed(&thread->name[1]) };
+	bytes_copy(name, CBYTES_OF(words));
+}
+
+void
+thread_name_copy(struct thread *thread, const struct thread *from)
+{
+	atomic64_store_relaxed(&thread->name[0], atomic64_load_relaxed(&from->name[0]));
+	atomic64_store_relaxed(&thread->name[1], atomic64_load_relaxed(&from->name[1]));
+}
+
 /* --- what services above do at turns of a thread's life --- */
 
 void

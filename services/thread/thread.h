@@ -87,7 +87,7 @@ struct thread {
 	uaddr_t robust_list;                /* [self] get_robust_list(2); others look without a lock */
 	uaddr_t rseq;                       /* [self] rseq(2): the area that is kept up to date; 0: none */
 	u32 rseq_signature;                 /* [self] */
-	u8 name[16];                        /* prctl(PR_SET_NAME), NUL-terminated; torn reads are harmless */
+	struct atomic64 name[2];            /* prctl(PR_SET_NAME): thread_name_set, thread_name_get */
 	struct object *vfork;               /* [self] counted: who waits for its exec or end (services/process) */
 	uaddr_t set_child_tid;              /* [self] where its id is to be stored when it first runs; 0: nowhere */
 	u32 exit_code;                      /* [self] wait status of _exit(2) by this thread alone */
@@ -171,6 +171,12 @@ thread_count_written(u64 bytes)
 	atomic64_store_relaxed(&self->io.writes, atomic64_load_relaxed(&self->io.writes) + 1);
 	atomic64_store_relaxed(&self->io.written_bytes, atomic64_load_relaxed(&self->io.written_bytes) + bytes);
 }
+
+/** A thread's name: cut at 15 bytes; `name` gets 16, zeroes behind the text. Any thread, at any time: a reader may see half of the name before. */
+enum : u32 { THREAD_NAME_SIZE = 16 };
+void thread_name_set(struct thread *thread, struct cbytes name);
+void thread_name_get(const struct thread *thread, struct bytes name);
+void thread_name_copy(struct thread *thread, const struct thread *from);
 
 /** Another thread's credentials, with a reference. */
 struct cred *thread_cred_get(struct thread *thread);

@@ -127,13 +127,15 @@ victim_find(u64 *scoped pages) MUST_HOLD(&oom_lock)
 static void
 victim_kill(struct process *process, u64 badness)
 {
-	u8 name[16] = {};
+	u8 name[THREAD_NAME_SIZE] = {};
 	size_t len = 0;
 	{
 		SPIN_SCOPE(&process->lock);
-		for (; process->leader != nullptr && len < sizeof(name) && process->leader->name[len] != 0; len++)
-			name[len] = process->leader->name[len];
+		if (process->leader != nullptr)
+			thread_name_get(process->leader, BYTES_OF(name));
 	}
+	while (len < sizeof(name) && name[len] != 0)
+		len++;
 	struct memory_stat stat = memory_stat();
 	log_error("Out of memory: killed process {} ({}) badness {} pages, oom_score_adj {}; of {} pages {} are free, {} heap, {} tables",
 		process->pid, bytes_sub(BYTES_OF(name), 0, len), badness, (i32)atomic32_load(&process->oom_score_adj), stat.total, stat.free, stat.heap, stat.page_tables);
