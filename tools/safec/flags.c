@@ -268,8 +268,8 @@ families_require(int n, char **args)
 	}
 }
 
-/** The largest stack frame: less than the guard page below a stack. */
-constexpr unsigned long FRAME_MAX = 4096;
+/** The largest stack frame: what the framework counts on (enum stack_reserve), and less than the guard page below a stack. */
+constexpr unsigned long FRAME_MAX = 2048;
 
 static void
 frame_limit_require(int n, char **args)
