@@ -31,6 +31,12 @@ def text(array):
     return bytes(int(array[i]) & 0xFF for i in range(array.type.range()[1] + 1)).split(b"\0")[0].decode(errors="replace")
 
 
+def words_text(array):
+    """Text in an array of atomic words."""
+    words = (int(array[i]["value"]) for i in range(array.type.range()[1] + 1))
+    return b"".join((word & (1 << 64) - 1).to_bytes(8, "little") for word in words).split(b"\0")[0].decode(errors="replace")
+
+
 def tasks():
     return each(static("registry.c", "all")["head"], "all_link")
 
@@ -147,7 +153,7 @@ class Threads(Listing):
             process, call = thread["process"], int(thread["syscall"])
             parent = int(process["parent"]["pid"]) if int(process["parent"]) != 0 else 0
             rows.append((int(process["pid"]), number(thread["tid"]), parent, state_of(thread["task"]), int(thread["task"]["id"]),
-                         "-" if call >= 1 << 32 else str(call), text(thread["name"])))
+                         "-" if call >= 1 << 32 else str(call), words_text(thread["name"])))
         for pid, tid, parent, state, task, call, name in sorted(rows):
             yield f"{pid:>6} {tid:>6} {parent:>6}  {state:<16} {task:>5} {call:<5} {name}"
 
