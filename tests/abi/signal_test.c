@@ -78,6 +78,21 @@ TEST("default actions: end, stop, ignore, continue")
 		CHECK_EQ(IN_CHILD(kill(getpid(), ignored[i])), 0);
 }
 
+TEST("SIGKILL wins over a stop that is under way")
+{
+	int killed = 0;
+	for (int i = 0; i < 200; i++) {
+		pid_t pid = SPAWN(for (;;) getppid());
+		int status = 0;
+		for (int spin = 0; spin < i * 20; spin++)
+			getppid();
+		kill(pid, SIGSTOP);
+		kill(pid, SIGKILL);
+		killed += waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+	}
+	CHECK_EQ(killed, 200);
+}
+
 TEST("kill finds processes and checks rights")
 {
 	CHECK_ERRNO(kill(0x3fffff, 0), ESRCH);
