@@ -11,8 +11,6 @@
 #include "notify_impl.h"
 
 enum : u32 { DN_ACCESS = 1, DN_MODIFY = 2, DN_CREATE = 4, DN_DELETE = 8, DN_RENAME = 16, DN_ATTRIB = 32, DN_MULTISHOT = 0x80000000 };
-enum : i32 { POLL_MSG_CODE = 3 };
-
 OBJECT_DEFINE(notice);
 
 struct atomic32 notify_enabled;

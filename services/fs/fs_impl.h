@@ -160,6 +160,7 @@ void signal_self(u32 number);
 void file_async_end(struct file *file);             /* async.c */
 /** Signals the file's owner, as F_SETOWN and F_SETSIG have it: `code`, `band` and `fd` go with a signal that was asked for. */
 void file_owner_signal(struct file *file, i32 code, i32 band, i32 fd);
+enum : i32 { POLL_MSG_CODE = 3 };                   /* POLL_MSG of sigaction(2) */
 /** Makes the running process the owner of a file that has none. */
 err_t file_owner_default(struct file *file);
 /** F_NOTIFY (dnotify.c): asks for signals of what happens in a directory; DN_MULTISHOT or 0 alone: no more. => ENOTDIR, ENOMEM */

@@ -16,8 +16,6 @@
 
 #include "locks_impl.h"
 
-enum : i32 { POLL_MSG_CODE = 3 };
-
 OBJECT_DEFINE(lease);
 
 struct atomic32 lease_enabled, lease_break_seconds;

@@ -284,6 +284,37 @@ TEST("statfs describes tmpfs and proc")
 	CHECK_EQ(s.f_type, 0x50495045);
 }
 
+TEST("many extended attributes of a file are found, changed and removed each by its name")
+{
+	char name[32], value[32], buf[32], list[1 << 14];
+	const char *f = "/dev/shm/abi.xattrs";
+	int wrong = 0, left = 0;
+	close(file_with(f, ""));
+	for (int i = 0; i < 300; i++) {
+		sprintf(name, "trusted.n%d", i);
+		wrong += setxattr(f, name, name, strlen(name), XATTR_CREATE) != 0;
+	}
+	for (int i = 0; i < 300; i += 3) {
+		sprintf(name, "trusted.n%d", i);
+		wrong += setxattr(f, name, "changed", 7, XATTR_REPLACE) != 0;
+		sprintf(name, "trusted.n%d", i + 1);
+		wrong += removexattr(f, name) != 0;
+	}
+	for (int i = 0; i < 300; i++) {
+		sprintf(name, "trusted.n%d", i);
+		strcpy(value, i % 3 == 0 ? "changed" : name);
+		memset(buf, 0, sizeof(buf));
+		ssize_t n = getxattr(f, name, buf, sizeof(buf));
+		wrong += i % 3 == 1 ? n != -1 || errno != ENODATA : strcmp(buf, value) != 0;
+	}
+	ssize_t len = listxattr(f, list, sizeof(list));
+	for (ssize_t at = 0; at < len; at += (ssize_t)strlen(list + at) + 1)
+		left += getxattr(f, list + at, NULL, 0) > 0;
+	CHECK_EQ(wrong, 0);
+	CHECK_EQ(left, 200);
+	unlink(f);
+}
+
 TEST("extended attributes of tmpfs: trusted and security names")
 {
 	char buf[64] = "";

@@ -68,6 +68,13 @@ def packed(files, out):
     return out
 
 
+def machines(suite, cpus):
+    """What the environment's SUITE_TARGETS and SUITE_CPUS choose; by default `cpus`, {kernel: on how many}. => [(kernel, CPUs)]"""
+    usual = next(iter(cpus.values()))
+    return [(kernel, int(count)) for kernel in os.environ.get(f"{suite}_TARGETS", " ".join(cpus)).split()
+            for count in os.environ.get(f"{suite}_CPUS", cpus.get(kernel, usual)).split()]
+
+
 def made(kernels):
     """Builds those of them that are ours."""
     for kernel in kernels:
@@ -233,7 +240,8 @@ def compare(tally, theirs, ours, names, title):
 def suite(tally):
     """System calls: small programs compared with Debian's Linux, line by line."""
     guest, tests = programs()
-    kernels = os.environ.get("ABI_TARGETS", " ".join(CPUS)).split()
+    chosen_machines = machines("ABI", CPUS)
+    kernels = dict(chosen_machines)
     made(kernels)
     packed({**tests, "guest": guest}, WHERE / "base.cpio")
     chosen = os.environ.get("ABI", "").split() or list(tests)
@@ -247,9 +255,8 @@ def suite(tally):
         print(f"  abi: {sum(theirs.good.values())} assertions hold on Linux")
         tally.add(sum(theirs.good.values()))
         return
-    for kernel in kernels:
-        for cpus in map(int, os.environ.get("ABI_CPUS", CPUS.get(kernel, "1 2 4")).split()):
-            one_machine(tally, theirs, chosen, kernel, cpus)
+    for kernel, cpus in chosen_machines:
+        one_machine(tally, theirs, chosen, kernel, cpus)
     if "cadre" in kernels and chosen == list(tests):
         every_call(tally, chosen)
 

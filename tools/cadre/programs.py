@@ -136,8 +136,7 @@ def suite(tally):
     size = packed(WHERE / "base.cpio").stat().st_size
     tally.case("the_root_is_small_enough", size <= IMAGE_MAX, f"{size >> 20} MiB")
     names = os.environ.get("PROGRAMS", "").split()
-    machines = [(kernel, int(cpus)) for kernel in os.environ.get("PROGRAMS_TARGETS", " ".join(CPUS)).split()
-                for cpus in os.environ.get("PROGRAMS_CPUS", CPUS[kernel]).split()]
+    machines = abi.machines("PROGRAMS", CPUS)
     abi.made(dict(machines))
     root.linux_kernel()
     root.guest_init()

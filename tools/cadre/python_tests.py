@@ -109,7 +109,7 @@ def table(theirs, ours, title):
 
 def suite(tally):
     """Python's own regression tests, compared with Debian's Linux, test by test."""
-    machines = [(kernel, int(cpus)) for kernel in os.environ.get("PYTHON_TARGETS", "cadre").split() for cpus in os.environ.get("PYTHON_CPUS", "2").split()]
+    machines = abi.machines("PYTHON", {"cadre": "2"})
     abi.made(dict(machines))
     modules = os.environ.get("PYTHON", MODULES).split()
     base, text = image_with_tests(), ""

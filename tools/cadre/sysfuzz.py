@@ -144,9 +144,8 @@ def run_one(tally, kernel, cpus):
 
 def suite(tally):
     """System calls with random arguments from the master table, as root and as nobody."""
-    kernels = os.environ.get("SYSFUZZ_TARGETS", "cadre hosted").split()
-    abi.made(kernels)
+    machines = abi.machines("SYSFUZZ", {"cadre": "2", "hosted": "2"})
+    abi.made(dict(machines))
     abi.packed({"sysfuzz": program()}, WHERE / "base.cpio")
-    for kernel in kernels:
-        for cpus in map(int, os.environ.get("SYSFUZZ_CPUS", "2").split()):
-            run_one(tally, kernel, cpus)
+    for kernel, cpus in machines:
+        run_one(tally, kernel, cpus)

@@ -115,7 +115,7 @@ arch_fpu_import(struct fpu_state *fpu, const u8 *image, size_t len)
 	memcpy(&mxcsr, image + MXCSR_AT, sizeof(mxcsr));
 	if (x86_features.xsave && len >= LEGACY_SIZE + HEADER_SIZE)
 		memcpy(header, image + LEGACY_SIZE, HEADER_SIZE);
-	/* What is checked now is what is taken: the image may change under us, these do not. */
+	/* SAFETY: what is checked now is what is taken: the image may change under us, these do not. */
 	asm volatile("" : : : "memory");
 	u64 rest = header[1] | header[2] | header[3] | header[4] | header[5] | header[6] | header[7];
 	bool ok = (mxcsr & ~mxcsr_mask) == 0 && rest == 0 && (header[0] & ~(xcr0 | XSTATE_X87 | XSTATE_SSE)) == 0;
